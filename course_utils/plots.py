@@ -1,0 +1,125 @@
+"""Figures of the course: one style, one meaning for each colour, a text for every picture.
+
+The palette is Okabe & Ito's (2008), safe for colour-blind readers.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+COLORS = {
+    "anchor": "#0072B2",
+    "positive": "#009E73",
+    "negative": "#D55E00",
+    "premise": "#0072B2",
+    "hypothesis": "#CC79A7",
+    "query": "#E69F00",
+    "entailment": "#009E73",
+    "neutral": "#8A8A8A",
+    "contradiction": "#D55E00",
+    "glove": "#8A8A8A",
+    "tfidf": "#B8B8B8",
+    "course-bert": "#56B4E9",
+    "minilm": "#0072B2",
+    "trained": "#009E73",
+    "kept": "#0072B2",
+    "removed": "#D9D9D9",
+    "text": "#222222",
+}
+
+
+def use_style() -> None:
+    """Set matplotlib to the course's style: large type, light frames, no surprise colours."""
+    plt.rcParams.update(
+        {
+            "font.size": 13,
+            "axes.titlesize": 14,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": plt.cycler(
+                color=["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+            ),
+            "figure.figsize": (8, 4),
+            "figure.dpi": 100,
+            "figure.constrained_layout.use": True,
+            "legend.frameon": False,
+            "image.cmap": "viridis",
+        }
+    )
+
+
+def png(fig) -> bytes:
+    """The figure as PNG bytes, twice as fine as the screen; the figure is closed."""
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=2 * fig.dpi)
+    plt.close(fig)
+    return buffer.getvalue()
+
+
+def show(fig, alt: str, widget=None) -> None:
+    """Display a figure with its text alternative; or a live widget, with the figure as stand-in.
+
+    With a ``widget`` JupyterLab shows the widget; places without a kernel (a code-hosting site,
+    a printed page) show the figure. Raises ValueError for an empty ``alt``.
+    """
+    from IPython.display import display
+
+    if not alt.strip():
+        raise ValueError("every picture needs a text alternative: say in alt what it shows")
+    width = round(fig.get_figwidth() * fig.dpi)
+    height = round(fig.get_figheight() * fig.dpi)
+    data = {"image/png": base64.b64encode(png(fig)).decode(), "text/plain": alt}
+    if widget is not None:
+        data["application/vnd.jupyter.widget-view+json"] = widget._repr_mimebundle_()[
+            "application/vnd.jupyter.widget-view+json"
+        ]
+    display(
+        data, raw=True, metadata={"image/png": {"alt": alt, "width": width, "height": height}}
+    )
+
+
+def heatmap(ax, matrix, rows, columns, low=0.0, high=1.0, digits=2) -> None:
+    """Draw ``matrix (n, m)`` with a number in every cell, readable on any shade."""
+    matrix = np.asarray(matrix)
+    image = ax.imshow(matrix, vmin=low, vmax=high, aspect="auto")
+    ax.set_xticks(range(len(columns)), columns, rotation=30, ha="right")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.spines[:].set_visible(False)
+    for (i, j), value in np.ndenumerate(matrix):
+        red, green, blue, _ = image.cmap(image.norm(value))
+        bright = 0.3 * red + 0.6 * green + 0.1 * blue > 0.5
+        color = "black" if bright else "white"
+        ax.text(j, i, f"{value:.{digits}f}", ha="center", va="center", color=color)
+
+
+def bars(ax, labels, values, colors=None, digits=2, intervals=None) -> None:
+    """Horizontal bars, first on top, each with its number; ``intervals`` draws (low, high)."""
+    rows = np.arange(len(labels))
+    ax.barh(rows, values, color=colors, height=0.7)
+    ends = np.array(values, dtype=float)
+    if intervals is not None:
+        low, high = np.asarray(intervals, dtype=float).T
+        ax.errorbar(values, rows, xerr=[values - low, high - values], fmt="none", color="#222222")
+        ends = np.maximum(ends, high)
+    for row, (end, value) in enumerate(zip(ends, values, strict=True)):
+        ax.text(end, row, f" {value:.{digits}f}", va="center")
+    ax.set_yticks(rows, labels, parse_math=False)  # "$5 or $10" is no formula
+    ax.invert_yaxis()
+    ax.margins(x=0.12)
+
+
+def loss_curve(ax, history, label=None, color=None, window: int = 10) -> None:
+    """The losses of each step, faint, and their running mean over ``window`` steps."""
+    history = np.asarray(history, dtype=float)
+    window = min(window, len(history))
+    ax.plot(history, color=color or "#0072B2", alpha=0.25, linewidth=1)
+    smooth = np.convolve(history, np.ones(window) / window, mode="valid")
+    ax.plot(
+        np.arange(window - 1, len(history)), smooth, color=color or "#0072B2", linewidth=2.5,
+        label=label,
+    )  # fmt: skip
+    ax.set(xlabel="step", ylabel="loss")

@@ -1,0 +1,189 @@
+"""An exact index of sentence vectors: encode the bank once, then compare one query with all.
+
+``Index.build`` → ``add`` → ``search`` → ``save`` / ``Index.load``. The vectors are kept
+normalised, so the cosine of a query with the whole bank is one matrix product; nothing is
+approximated. Saving is atomic, and a loaded file is checked before it is believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from course_utils.similarity import normalize
+
+FORMAT = "sentence-transformers-course index 1"
+
+
+class Hit(NamedTuple):
+    """One search result: position in the bank, its text, and its cosine with the query."""
+
+    id: int
+    text: str
+    score: float
+
+
+class Index:
+    """Texts and their normalised embeddings ``(n, dim)`` float32, made by one encoder."""
+
+    def __init__(self, encoder, texts: Sequence[str], embeddings: np.ndarray):
+        embeddings = normalize(np.asarray(embeddings, dtype=np.float32))
+        if embeddings.shape != (len(texts), encoder.dim):
+            raise ValueError(
+                f"{len(texts)} texts need embeddings of shape ({len(texts)}, {encoder.dim}), the "
+                f"dimension of {encoder.name!r}; got {embeddings.shape}"
+            )
+        self.encoder, self.texts, self.embeddings = encoder, list(texts), embeddings
+
+    @classmethod
+    def build(cls, encoder, texts: Sequence[str], show_progress: bool = False) -> Index:
+        """Encode ``texts`` once and index them. Raises as ``encoder.encode``."""
+        texts = list(texts)
+        return cls(encoder, texts, encoder.encode(texts, show_progress=show_progress))
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Encode more texts and append them; those already here are not encoded again."""
+        added = Index.build(self.encoder, texts)
+        self.embeddings = np.concatenate([self.embeddings, added.embeddings])
+        self.texts = self.texts + added.texts
+
+    def search(self, query: str, top_k: int = 5, threshold: float | None = None) -> list[Hit]:
+        """The ``top_k`` texts closest to ``query`` by cosine, best first; one model pass.
+
+        Cosines are rounded to 6 decimals, which is what float32 vectors carry, so that equal
+        texts are tied; ties go to the earlier text. With a ``threshold`` only hits of at least that cosine come
+        back, which may be none: "no match" is an answer. Raises ValueError unless
+        ``1 <= top_k <= len(index)`` and ``-1 <= threshold <= 1``.
+        """
+        return self.search_vectors(self.encoder.encode([query]), top_k, threshold)[0]
+
+    def search_vectors(self, queries, top_k: int = 5, threshold: float | None = None):
+        """``search`` for query vectors ``(q, dim)`` that exist already: a list of hits for each.
+
+        Raises as ``search``, and ValueError for another dimension than the index has.
+        """
+        check_top_k(top_k, len(self))
+        if threshold is not None and not -1 <= threshold <= 1:
+            raise ValueError(f"threshold is a cosine, from -1 to 1; got {threshold}")
+        queries = normalize(np.asarray(queries, dtype=np.float32))
+        if queries.shape[1] != self.embeddings.shape[1]:
+            raise ValueError(
+                f"the query has {queries.shape[1]} dimensions, the index "
+                f"{self.embeddings.shape[1]}: encode it with {self.encoder.name!r}"
+            )
+        rough = queries @ self.embeddings.T
+        found = [self._hits(*pair, top_k) for pair in zip(queries, rough, strict=True)]
+        return [[h for h in hits if threshold is None or h.score >= threshold] for hits in found]
+
+    def _hits(self, query: np.ndarray, rough: np.ndarray, top_k: int) -> list[Hit]:
+        """The best ``top_k`` of ``rough (n,)`` cosines, computed again where it can matter.
+
+        A matrix product adds up in an order that depends on the row's place, so that equal rows
+        may differ in the last digits.
+        """
+        border = np.partition(rough, len(rough) - top_k)[len(rough) - top_k]
+        near = np.flatnonzero(rough >= border - 1e-4)
+        scores = self.embeddings[near].astype(np.float64) @ query.astype(np.float64)
+        scores = np.clip(scores.round(6), -1, 1)
+        best = best_rows(scores, top_k)
+        return [Hit(int(near[i]), self.texts[near[i]], float(scores[i])) for i in best]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the index to one file, atomically: a crash leaves the old file whole.
+
+        The new content goes to a temporary file beside ``path``, is flushed to disk, and then
+        takes the name in one step.
+        """
+        path = Path(path)
+        meta = {"format": FORMAT, "encoder": self.encoder.name, "dim": self.encoder.dim}
+        vectors = io.BytesIO()
+        np.save(vectors, self.embeddings, allow_pickle=False)
+        parts = {"texts.json": json.dumps(self.texts).encode(), "vectors.npy": vectors.getvalue()}
+        meta["sha256"] = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()}
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                with zipfile.ZipFile(file, "w") as archive:
+                    for name, data in {"meta.json": json.dumps(meta), **parts}.items():
+                        archive.writestr(name, data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return path
+
+    @classmethod
+    def load(cls, path: str | Path, encoder) -> Index:
+        """Read an index that ``save`` wrote, for the encoder that made it.
+
+        Raises FileNotFoundError, and ValueError for a foreign or damaged file or when
+        another encoder made it (its vectors would mean nothing to this one).
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"no index at {path}: build one and save it there first")
+        try:
+            found = _read(path)
+        except Exception as error:  # a damaged archive fails in a dozen ways
+            raise ValueError(
+                f"{path} is damaged ({error}): restore a copy or build it anew with Index.build"
+            ) from error
+        if found is None:
+            raise ValueError(f"{path} is not an index of this course: build it anew with Index.build")
+        (name, dim), texts, vectors = found
+        if name != encoder.name or dim != encoder.dim:
+            raise ValueError(
+                f"{path} was made with {name!r} ({dim} dimensions), not "
+                f"{encoder.name!r} ({encoder.dim}): load that encoder, or build the index anew"
+            )
+        return cls(encoder, texts, vectors)
+
+
+def _read(path: Path) -> tuple[tuple[str, int], list[str], np.ndarray] | None:
+    """The encoder's name and dimension, texts and vectors; None for a file of another kind.
+
+    Raises whatever zipfile, json and numpy raise when the file is damaged.
+    """
+    with open(path, "rb") as file:
+        if file.read(2) != b"PK":
+            return None
+    names = {"meta.json", "texts.json", "vectors.npy"}
+    with zipfile.ZipFile(path) as archive:
+        if set(archive.namelist()) != names:
+            return None
+        parts = {name: archive.read(name) for name in names}
+    meta = json.loads(parts.pop("meta.json"))
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        return None
+    for name, data in parts.items():
+        if hashlib.sha256(data).hexdigest() != meta["sha256"][name]:
+            raise zipfile.BadZipFile(f"checksum of {name}")
+    vectors = np.load(io.BytesIO(parts["vectors.npy"]), allow_pickle=False)
+    return (meta["encoder"], meta["dim"]), json.loads(parts["texts.json"]), vectors
+
+
+def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
+    """Positions of the ``top_k`` largest of ``scores (n,)``, best first, ties by position."""
+    border = np.partition(scores, len(scores) - top_k)[len(scores) - top_k]
+    candidates = np.flatnonzero(scores >= border)
+    return candidates[np.argsort(-scores[candidates], kind="stable")][:top_k]
+
+
+def check_top_k(top_k: int, n: int) -> None:
+    """ValueError unless ``top_k`` is a whole number from 1 to ``n``."""
+    if isinstance(top_k, bool) or not isinstance(top_k, int | np.integer) or not 1 <= top_k <= n:
+        raise ValueError(f"top_k must be a whole number from 1 to {n}, the texts there are; got {top_k}")

@@ -1,0 +1,27 @@
+"""What holds for all tests, the notebooks' cells among them."""
+
+import os
+
+import matplotlib
+
+from course_utils import lab
+
+# Kernels and other processes started by tests inherit this; transformers reads it when imported.
+os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+lab.use_own_settings()
+
+# No windows from unit tests. Not in the environment: kernels draw into their notebook.
+os.environ.pop("MPLBACKEND", None)
+matplotlib.use("agg")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Count unit tests and notebook cells apart: they are two different proofs."""
+    counts = {"unit tests": {}, "notebook cells": {}}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            kind = "notebook cells" if ".ipynb::" in report.nodeid else "unit tests"
+            counts[kind][outcome] = counts[kind].get(outcome, 0) + 1
+    for kind, found in counts.items():
+        listed = ", ".join(f"{number} {outcome}" for outcome, number in found.items())
+        terminalreporter.write_line(f"{kind}: {listed or 'none'}")

