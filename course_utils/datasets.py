@@ -7,7 +7,8 @@
     triplets        anchor, positive, negative, made from the others
 
 Each returns a dictionary of equally long lists. ``source`` is "course" (the project's own
-sentences, see assets/data/DATA.md) or the path of a CSV file with the same columns.
+sentences, see assets/data/DATA.md), the path of a CSV file with the same columns, or a real data
+set in one of the forms that ``sources`` reads (SICK, STS-B, SNLI, MultiNLI, Quora, the hub).
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+
+from course_utils import sources
 
 DATA = Path(__file__).parent / "assets" / "data"
 LABELS = ("entailment", "neutral", "contradiction")
@@ -49,7 +52,10 @@ def load_sts(split: str | None = None, source: str | Path = "course") -> dict[st
 
 
 def load_questions(source: str | Path = "course") -> dict[str, list]:
-    """The bank of questions: id, group, text."""
+    """The bank of questions: id, group, text. Reads Quora's question pairs, too."""
+    if source != "course" and Path(source).suffix == ".tsv":
+        rows = sources.quora_groups(sources.read_tabs(Path(source)))
+        return {column: [row[column] for row in rows] for column in ("id", "group", "text")}
     return _load("questions.csv", source, None, ("group", "text"), ())
 
 
@@ -64,7 +70,9 @@ def select(columns: dict[str, list], keep) -> dict[str, list]:
     >>> select({"n": [1, 2, 3]}, lambda row: row["n"] > 1)
     {'n': [2, 3]}
     """
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    rows = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
     rows = [row for row in rows if keep(row)]
     return {name: [row[name] for row in rows] for name in columns}
 
@@ -132,13 +140,25 @@ def _check_header(path: Path, names: list[str], required: tuple[str, ...]) -> No
         raise ValueError(f"{path}, line 1: column {twice[0]} stands there twice; rename one")
 
 
+def _is_plain_csv(path: Path) -> bool:
+    """A .csv file with commas; STS-Benchmark's .csv files hold tabs."""
+    if path.suffix != ".csv":
+        return False
+    return not path.is_file() or b"\t" not in path.read_bytes().split(b"\n", 1)[0]
+
+
 def _load(name, source, split, texts, others, check=lambda row: None) -> dict[str, list]:
     """Read, check and turn into columns; texts must not be empty, ids not repeat."""
     path = DATA / name if source == "course" else Path(source)
     if split is not None and split not in SPLITS:
-        raise ValueError(f"unknown split {split!r}; choose among {', '.join(SPLITS)}, or None for all")
+        raise ValueError(
+            f"unknown split {split!r}; choose among {', '.join(SPLITS)}, or None for all"
+        )
     required = (*texts, *others, *(("split",) if split else ()))
-    rows, seen = read_csv(path, required), {}
+    if source == "course" or _is_plain_csv(path):
+        rows, seen = read_csv(path, required), {}
+    else:
+        rows, seen = sources.read(source, (*texts, *others), split), {}
     for row in rows:
         empty = [column for column in texts if not row[column].strip()]
         problem = f"empty {empty[0]}; fill it or drop the line" if empty else check(row)

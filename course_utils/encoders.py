@@ -34,7 +34,8 @@ def load(name: str, pooling: str | None = None):
 
     pooling: "mean", "cls" or "max" instead of the model's own; not for "glove". Only
     safetensors weights are read. Raises ValueError for an unknown pooling, layers that this
-    course does not know, and altered or damaged weights; FileNotFoundError for a folder without a model or a hub id that cannot be had.
+    course does not know, and altered or damaged weights; FileNotFoundError for a folder without
+    a model or a hub id that cannot be had.
     """
     if pooling not in (None, "mean", "cls", "max"):
         raise ValueError(f"unknown pooling {pooling!r}; choose mean, cls or max")
@@ -254,7 +255,7 @@ def _load_transformer(name: str, source: str | Path, pooling: str | None) -> Tra
                 source, use_safetensors=True, dtype=torch.float32, **options
             )
     except SafetensorError as error:
-        raise ValueError(f"the weights of {source} are damaged ({error}): get them again") from error
+        raise ValueError(f"the weights of {source} are damaged ({error}); get them anew") from error
     except (OSError, ValueError) as error:
         if Path(source).is_dir():
             raise FileNotFoundError(

@@ -27,7 +27,9 @@ def pearson(x, y) -> float:
     """
     x, y = _checked(x, "x"), _checked(y, "y")
     if len(x) != len(y) or len(x) < 2:
-        raise ValueError(f"correlation needs two equally long lists of 2 or more; got {len(x)}, {len(y)}")
+        raise ValueError(
+            f"correlation needs two equally long lists of 2 or more; got {len(x)}, {len(y)}"
+        )
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         raise ValueError("one side is constant: a correlation is not defined")
     x, y = x - x.mean(), y - y.mean()
@@ -36,7 +38,7 @@ def pearson(x, y) -> float:
 
 
 def spearman(x, y) -> float:
-    """Spearman's rank correlation (1904): Pearson's correlation of the ranks. Raises as ``pearson``."""
+    """Spearman's rank correlation (1904): Pearson's, of the ranks. Raises as ``pearson``."""
     return pearson(ranks(x), ranks(y))
 
 

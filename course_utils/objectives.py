@@ -60,7 +60,7 @@ def sts_loss(u: Tensor, v: Tensor, scores: Tensor) -> Tensor:
 
 
 def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0) -> Tensor:
-    """``mean(max(|a - p| - |a - n| + margin, 0))`` with Euclidean distances; the paper's margin is 1.
+    """``mean(max(|a - p| - |a - n| + margin, 0))``, Euclidean; the paper's margin is 1.
 
     Zero as soon as the negative is farther than the positive by the margin. Raises ValueError
     for a negative margin or vectors of different shapes.

@@ -77,9 +77,7 @@ def show(fig, alt: str, widget=None) -> None:
         data["application/vnd.jupyter.widget-view+json"] = widget._repr_mimebundle_()[
             "application/vnd.jupyter.widget-view+json"
         ]
-    display(
-        data, raw=True, metadata={"image/png": {"alt": alt, "width": width, "height": height}}
-    )
+    display(data, raw=True, metadata={"image/png": {"alt": alt, "width": width, "height": height}})
 
 
 def heatmap(ax, matrix, rows, columns, low=0.0, high=1.0, digits=2) -> None:

@@ -7,7 +7,6 @@ that is what the mask is for. Source: Reimers & Gurevych 2019 (Sentence-BERT), s
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 
@@ -16,6 +15,7 @@ def mean_pool(token_embeddings: Tensor, attention_mask: Tensor) -> Tensor:
 
     Raises ValueError when the shapes do not fit or a sentence has no real token.
 
+    >>> import torch
     >>> x = torch.tensor([[[2.0], [4.0], [99.0]]])       # the third token is padding
     >>> mean_pool(x, torch.tensor([[1, 1, 0]])).tolist()
     [[3.0]]

@@ -18,146 +18,35 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import lzma
 import math
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-PAD, UNK, CLS, SEP, MASK = range(5)
-HELD_OUT_EVERY = 200  # every 200th line is held out: 0.5 %
-
-
-# ---------------------------------------------------------------- text to tokens
-
-
-def read_lines(sources: list[str]) -> Iterator[str]:
-    """Yield the non-empty lines of text files (plain or .xz), or of a hub data set's ``text``.
-
-    A source that is no file is taken as ``name`` or ``name:config`` of a hub data set.
-    Raises FileNotFoundError, naming the source, when it is neither.
-    """
-    for source in sources:
-        if Path(source).is_file():
-            opener = lzma.open if source.endswith(".xz") else open
-            with opener(source, "rt", encoding="utf-8") as handle:
-                yield from (line.strip() for line in handle if line.strip())
-            continue
-        try:
-            from datasets import load_dataset
-
-            name, _, config = source.partition(":")
-            rows = load_dataset(name, config or None, split="train", streaming=True)
-        except Exception as error:
-            raise FileNotFoundError(
-                f"{source!r} is neither a text file here nor a data set the hub would give "
-                f"({type(error).__name__}). Name a .txt or .txt.xz file."
-            ) from error
-        yield from (row["text"].strip() for row in rows if row["text"].strip())
-
-
-def train_tokenizer(lines: Iterator[str], vocab_size: int = 8192):
-    """Train an uncased WordPiece tokenizer (Wu et al. 2016; BERT's normaliser and splitter).
-
-    Returns a ``tokenizers.Tokenizer`` whose first five ids are ``SPECIAL``.
-    """
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-    from tokenizers.trainers import WordPieceTrainer
-
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=100))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece(prefix="##")
-    trainer = WordPieceTrainer(
-        vocab_size=vocab_size, special_tokens=SPECIAL, limit_alphabet=120, show_progress=False
-    )
-    tokenizer.train_from_iterator(lines, trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", CLS), ("[SEP]", SEP)],
-    )
-    return tokenizer
-
-
-def pack(tokenizer, lines: Iterator[str], chunk: int = 20_000) -> np.ndarray:
-    """Tokenize ``lines`` and join them, a ``[SEP]`` after each: one row of uint16 token ids."""
-    pieces, batch = [], []
-
-    def flush():
-        encoded = tokenizer.encode_batch_fast(batch, add_special_tokens=False)
-        pieces.append(np.array([i for e in encoded for i in (*e.ids, SEP)], dtype=np.uint16))
-        batch.clear()
-
-    for line in lines:
-        batch.append(line)
-        if len(batch) == chunk:
-            flush()
-    if batch:
-        flush()
-    return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.uint16)
-
-
-def sequences(tokens: np.ndarray, seq_len: int, offset: int = 0) -> np.ndarray:
-    """Cut packed tokens into ``(n, seq_len)`` rows ``[CLS] … [SEP]``; the rest is dropped."""
-    body = seq_len - 2
-    n = (len(tokens) - offset) // body
-    rows = np.empty((n, seq_len), dtype=np.uint16)
-    rows[:, 0], rows[:, -1] = CLS, SEP
-    rows[:, 1:-1] = tokens[offset : offset + n * body].reshape(n, body)
-    return rows
-
-
-def prepare(sources: list[str], out: Path, vocab_size: int) -> dict[str, np.ndarray]:
-    """Tokenizer and packed tokens of train and held-out lines; made once, then read from out."""
-    from tokenizers import Tokenizer
-
-    files = {part: out / f"tokens-{part}.npy" for part in ("train", "heldout")}
-    if not all(path.exists() for path in [*files.values(), out / "tokenizer.json"]):
-
-        def lines(heldout: bool) -> Iterator[str]:
-            for i, line in enumerate(read_lines(sources)):
-                if (i % HELD_OUT_EVERY == HELD_OUT_EVERY - 1) == heldout:
-                    yield line
-
-        if not (out / "tokenizer.json").exists():
-            print(f"training a WordPiece vocabulary of {vocab_size:,} …", flush=True)
-            train_tokenizer(lines(heldout=False), vocab_size).save(str(out / "tokenizer.json"))
-        tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
-        for part, path in files.items():
-            print(f"packing the {part} lines …", flush=True)
-            np.save(path, pack(tokenizer, lines(heldout=part == "heldout")))
-    return {part: np.load(path, mmap_mode="r") for part, path in files.items()}
-
-
-# ---------------------------------------------------------------- masking and the model
-
-
-def mask_tokens(input_ids, rate: float, vocab_size: int, generator):
-    """BERT's masking: choose ``rate`` of the tokens; 80 % [MASK], 10 % random, 10 % unchanged.
-
-    input_ids: ``(b, t)`` int64. Special tokens are never chosen. Returns ``(masked, chosen)``:
-    the ids to feed, ``(b, t)`` int64, and where a prediction is asked for, ``(b, t)`` bool.
-    """
-    import torch
-
-    draw = torch.rand(input_ids.shape, generator=generator)
-    chosen = (draw < rate) & (input_ids >= len(SPECIAL))
-    kind = torch.rand(input_ids.shape, generator=generator)
-    noise = torch.randint(len(SPECIAL), vocab_size, input_ids.shape, generator=generator)
-    masked = torch.where(chosen & (kind < 0.8), MASK, input_ids)
-    masked = torch.where(chosen & (kind >= 0.9), noise, masked)
-    return masked, chosen
+from course_utils.pretraining_data import (
+    MASK,
+    PAD,
+    SPECIAL,
+    batch_at,
+    block_at,
+    mask_tokens,
+    prepare,
+    sentence_rows,
+    sequences,
+)
 
 
 def build_model(
-    vocab_size: int, layers: int, hidden: int, heads: int, positions: int,
-    init_std: float = 0.02, sinusoids: bool = True,
+    vocab_size: int,
+    layers: int,
+    hidden: int,
+    heads: int,
+    positions: int,
+    init_std: float = 0.02,
+    sinusoids: bool = True,
 ):
     """A ``BertForMaskedLM`` with random weights, feed-forward 4 × hidden and no dropout."""
     from transformers import BertConfig, BertForMaskedLM
@@ -200,7 +89,9 @@ def masked_loss(model, masked, chosen, input_ids):
     """
     import torch
 
-    states = model.bert(input_ids=masked).last_hidden_state[chosen]
+    real = input_ids != PAD
+    mask = None if real.all() else real.long()
+    states = model.bert(input_ids=masked, attention_mask=mask).last_hidden_state[chosen]
     logits = model.cls(states).float()
     targets = input_ids[chosen]
     return torch.nn.functional.cross_entropy(logits, targets), logits, targets
@@ -250,9 +141,6 @@ def autocast(device):
 
     native = device.type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=native)
-
-
-# ---------------------------------------------------------------- optimisation
 
 
 def schedule(progress: float, warmup: float, decay: float) -> float:
@@ -312,54 +200,57 @@ def save_atomically(state: dict, path: Path) -> None:
     os.replace(path.with_suffix(".tmp"), path)
 
 
-def batch_at(position: int, rows: np.ndarray, batch: int, seed: int):
-    """Rows number position … position + batch of an endless stream, reshuffled every epoch."""
-    import torch
-
-    index, out = position, []
-    while len(out) < batch:
-        epoch, start = divmod(index, len(rows))
-        order = _epoch_order(len(rows), seed, epoch)
-        take = order[start : start + batch - len(out)]
-        out.extend(take)
-        index += len(take)
-    return torch.from_numpy(rows[np.sort(out)].astype(np.int64))
-
-
-def _epoch_order(n: int, seed: int, epoch: int, _cache: dict = {}) -> np.ndarray:  # noqa: B006
-    if (n, seed, epoch) not in _cache:
-        _cache.clear()
-        _cache[n, seed, epoch] = np.random.default_rng([seed, epoch]).permutation(n)
-    return _cache[n, seed, epoch]
-
-
 class Stage:
     """Training and held-out sequences of one length, with as many tokens a batch as the other."""
 
-    def __init__(self, tokens: dict, args: argparse.Namespace, length: int):
-        self.length, scale = length, length / args.seq_len
-        self.batch = max(1, round(args.batch / scale))
+    def __init__(self, tokens: dict, tokenizer, args: argparse.Namespace, length: int):
+        self.length, scale, self.seed = length, length / args.seq_len, args.seed
         self.micro_batch = max(1, round((args.micro_batch or args.batch) / scale))
         self.rows = sequences(tokens["train"], length)
         self.heldout = sequences(tokens["heldout"], length)[: round(args.eval_rows / scale)]
-        if len(self.rows) < self.batch or not len(self.heldout):
+        batches = -(-args.batch // (args.micro_batch or args.batch))
+        self.n_short = round(batches * args.short_share)
+        self.n_packed = batches - self.n_short
+        self.short_rows, self.short_size = None, 3 * args.micro_batch or 3 * args.batch
+        if self.n_short:
+            self.short_rows = sentence_rows(tokens["train"], tokenizer, args.short_len)
+        if len(self.rows) < self.micro_batch or not len(self.heldout):
             raise ValueError(
                 f"the text gives {len(self.rows)} sequences of {length} tokens to train on and "
-                f"{len(self.heldout)} to hold out, and a batch needs {self.batch}: give more text"
+                f"{len(self.heldout)} to hold out, and a batch needs {self.micro_batch}: give "
+                "more text"
             )
 
+    def batches(self, state: dict) -> list:
+        """The micro-batches of the next step, ``(b, t)`` int64 each; moves the position on."""
+        packed = [
+            batch_at(
+                state["position"] + i * self.micro_batch, self.rows, self.micro_batch, self.seed
+            )
+            for i in range(self.n_packed)
+        ]
+        short = [
+            block_at(state["short_position"] + i, self.short_rows, self.short_size, self.seed)
+            for i in range(self.n_short)
+        ]
+        state["position"] += self.n_packed * self.micro_batch
+        state["short_position"] += self.n_short
+        return packed + short
 
-def backward(model, loss_of, pool, micro_batch: int, ids, masked, chosen) -> float:
-    """Gradients of one batch into ``.grad``, micro-batches side by side; returns the loss.
 
-    Each worker computes its micro-batches on one core without waiting for the others inside an
-    operation: on a busy machine that is far faster than sharing out every operation. The sum is
-    taken in a fixed order, so the result does not depend on who finished first.
+def backward(model, loss_of, pool, parts: list[tuple]) -> float:
+    """Gradients of one batch into ``.grad``, micro-batches side by side; returns the mean loss.
+
+    parts: ``(masked, chosen, ids)`` of each micro-batch, ``(b, t)`` each. A worker computes a
+    micro-batch on one core without waiting for the others inside an operation: on a busy machine
+    that is far faster than sharing out every operation. The sum is taken in a fixed order, so
+    the result does not depend on who finished first.
     """
     import torch
 
     device = next(model.parameters()).device
-    parameters, count = list(model.parameters()), chosen.sum().item()
+    parameters = list(model.parameters())
+    count = sum(chosen.sum().item() for _, chosen, _ in parts)
 
     def work(part):
         if device.type == "cpu":
@@ -370,7 +261,6 @@ def backward(model, loss_of, pool, micro_batch: int, ids, masked, chosen) -> flo
         return loss.item(), torch.autograd.grad(loss, parameters)
 
     total = 0.0
-    parts = zip(*(tensor.split(micro_batch) for tensor in (masked, chosen, ids)), strict=True)
     for loss, gradients in pool.map(work, parts):
         total += loss
         for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -384,13 +274,15 @@ def backward(model, loss_of, pool, micro_batch: int, ids, masked, chosen) -> flo
 def train(args: argparse.Namespace) -> dict:
     """Run (or resume) a pre-training; returns the last evaluation. See ``--help``."""
     import torch
+    from tokenizers import Tokenizer
     from tqdm.auto import tqdm
 
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     tokens = prepare(args.text, out, args.vocab_size)
-    stages = [Stage(tokens, args, args.seq_len), Stage(tokens, args, args.positions)]
+    tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
+    stages = [Stage(tokens, tokenizer, args, n) for n in (args.seq_len, args.positions)]
     torch.manual_seed(args.seed)
     shape = args.vocab_size, args.layers, args.hidden, args.heads, args.positions
     model = build_model(*shape, args.init_std, not args.random_positions)
@@ -400,7 +292,8 @@ def train(args: argparse.Namespace) -> dict:
         model = BertForMaskedLM.from_pretrained(args.init_from, dtype=torch.float32)
     model.to(device).train()
     optimizers = make_optimizers(model, args)
-    state = {"step": 0, "tokens": 0, "position": 0, "seconds": 0.0, "long": False}
+    state = {"step": 0, "tokens": 0, "position": 0, "short_position": 0, "seconds": 0.0}
+    state["long"] = False
     checkpoint, curve = out / "checkpoint.pt", out / "curve.csv"
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=device, weights_only=True)
@@ -408,7 +301,7 @@ def train(args: argparse.Namespace) -> dict:
         for optimizer, values in zip(optimizers, saved["optimizers"], strict=True):
             optimizer.load_state_dict(values)
         torch.set_rng_state(saved["rng"].cpu())
-        state = saved["state"]
+        state |= saved["state"]
         print(f"resumed at step {state['step']:,}, {state['tokens']:,} tokens", flush=True)
         trim_curve(curve, state["step"])
 
@@ -418,7 +311,7 @@ def train(args: argparse.Namespace) -> dict:
                 "model": model.state_dict(),
                 "optimizers": [o.state_dict() for o in optimizers],
                 "rng": torch.get_rng_state(),
-                "state": state,
+                "state": {**state, "running": running},
             },
             checkpoint,
         )
@@ -426,7 +319,7 @@ def train(args: argparse.Namespace) -> dict:
     pool = ThreadPoolExecutor(args.workers or (os.cpu_count() if device.type == "cpu" else 1))
     step_fn = torch.compile(masked_loss, dynamic=True) if args.compile else masked_loss
     bar = tqdm(total=int(args.tokens), initial=state["tokens"], unit="tok", unit_scale=True)
-    running, before, result = [], state["seconds"], {}
+    running, before, result = state.pop("running", []), state["seconds"], {}
     started = saved_at = time.monotonic()
     while True:
         progress = state["tokens"] / args.tokens
@@ -438,10 +331,12 @@ def train(args: argparse.Namespace) -> dict:
         if long and not state["long"]:
             state.update(long=True, position=0)
         stage = stages[long]
-        ids = batch_at(state["position"], stage.rows, stage.batch, args.seed + long)
+        batches = stage.batches(state)
         generator = torch.Generator().manual_seed(args.seed * 1_000_003 + state["step"])
-        masked, chosen = mask_tokens(ids, args.mask_rate, args.vocab_size, generator)
-        total = backward(model, step_fn, pool, stage.micro_batch, ids, masked, chosen)
+        parts = [
+            (*mask_tokens(ids, args.mask_rate, args.vocab_size, generator), ids) for ids in batches
+        ]
+        total = backward(model, step_fn, pool, parts)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         factor = schedule(progress, args.warmup, args.decay)
         for optimizer in optimizers:
@@ -456,10 +351,10 @@ def train(args: argparse.Namespace) -> dict:
                 f"from the checkpoint in {out}"
             )
         state["step"] += 1
-        state["tokens"] += ids.numel()
-        state["position"] += len(ids)
+        seen = sum(int((ids != PAD).sum()) for ids in batches)
+        state["tokens"] += seen
         state["seconds"] = before + time.monotonic() - started
-        bar.update(ids.numel())
+        bar.update(seen)
         if state["step"] % args.eval_every == 0:
             result = evaluate(model, stage.heldout, args.eval_mask_rate)
             write_row(curve, state, stage.length, float(np.mean(running)), result)
@@ -513,7 +408,8 @@ def export(model, out: Path) -> None:
     import torch
     from transformers import PreTrainedTokenizerFast
 
-    names = dict(zip(["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"], SPECIAL))
+    kinds = ["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"]
+    names = dict(zip(kinds, SPECIAL, strict=True))
     positions = model.config.max_position_embeddings
     PreTrainedTokenizerFast(
         tokenizer_file=str(out / "tokenizer.json"), model_max_length=positions, **names
@@ -536,6 +432,8 @@ def main(argv: list[str] | None = None) -> None:
     add("--batch", type=int, default=64, help="sequences in a step (default: 64)")
     add("--micro-batch", type=int, default=0, help="sequences computed at once (default: all)")
     add("--long-share", type=float, default=0.2, help="last share, trained at full --positions")
+    add("--short-share", type=float, default=0.5, help="share of micro-batches: lone sentences")
+    add("--short-len", type=int, default=32, help="tokens in a lone sentence at most")
     add("--workers", type=int, default=0, help="micro-batches side by side (default: CPU cores)")
     add("--lr", type=float, default=1e-3, help="peak learning rate (default: 1e-3)")
     add("--optimizer", choices=["adamw", "muon"], default="adamw")

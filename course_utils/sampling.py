@@ -49,7 +49,9 @@ def top_k(logits, k: int) -> np.ndarray:
     logits = check_logits(logits)
     vocab = logits.shape[-1]
     if not isinstance(k, int | np.integer) or isinstance(k, bool) or not 1 <= k <= vocab:
-        raise ValueError(f"top_k must be a whole number from 1 to {vocab} (the vocabulary); got {k}")
+        raise ValueError(
+            f"top_k must be a whole number from 1 to {vocab} (the vocabulary); got {k}"
+        )
     border = np.partition(logits, vocab - k, axis=-1)[..., vocab - k, None]
     above, tied = logits > border, logits == border
     room = k - above.sum(axis=-1, keepdims=True)
@@ -131,7 +133,7 @@ def check_logits(logits) -> np.ndarray:
 
 
 def check_probabilities(probabilities) -> np.ndarray:
-    """The probabilities as float64 ``(..., vocab)``; ValueError unless each row is a distribution."""
+    """The probabilities as float64 ``(..., vocab)``; ValueError unless rows are distributions."""
     probabilities = np.asarray(probabilities, dtype=np.float64)
     if probabilities.ndim == 0 or not (probabilities >= 0).all():
         raise ValueError("probabilities must be (..., vocab), none negative and none NaN")

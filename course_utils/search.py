@@ -63,9 +63,9 @@ class Index:
         """The ``top_k`` texts closest to ``query`` by cosine, best first; one model pass.
 
         Cosines are rounded to 6 decimals, which is what float32 vectors carry, so that equal
-        texts are tied; ties go to the earlier text. With a ``threshold`` only hits of at least that cosine come
-        back, which may be none: "no match" is an answer. Raises ValueError unless
-        ``1 <= top_k <= len(index)`` and ``-1 <= threshold <= 1``.
+        texts are tied; ties go to the earlier text. With a ``threshold`` only hits of at least
+        that cosine come back, which may be none: "no match" is an answer. Raises ValueError
+        unless ``1 <= top_k <= len(index)`` and ``-1 <= threshold <= 1``.
         """
         return self.search_vectors(self.encoder.encode([query]), top_k, threshold)[0]
 
@@ -143,7 +143,9 @@ class Index:
                 f"{path} is damaged ({error}): restore a copy or build it anew with Index.build"
             ) from error
         if found is None:
-            raise ValueError(f"{path} is not an index of this course: build it anew with Index.build")
+            raise ValueError(
+                f"{path} is not an index of this course: build it anew with Index.build"
+            )
         (name, dim), texts, vectors = found
         if name != encoder.name or dim != encoder.dim:
             raise ValueError(
@@ -186,4 +188,6 @@ def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
 def check_top_k(top_k: int, n: int) -> None:
     """ValueError unless ``top_k`` is a whole number from 1 to ``n``."""
     if isinstance(top_k, bool) or not isinstance(top_k, int | np.integer) or not 1 <= top_k <= n:
-        raise ValueError(f"top_k must be a whole number from 1 to {n}, the texts there are; got {top_k}")
+        raise ValueError(
+            f"top_k must be a whole number from 1 to {n}, the texts there are; got {top_k}"
+        )

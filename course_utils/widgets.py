@@ -8,10 +8,12 @@ that a person typed, or that comes from data, is always escaped.
 from __future__ import annotations
 
 from html import escape
+from textwrap import shorten
 
 import numpy as np
 
 from course_utils import masked, plots, sampling
+from course_utils.search import best_rows
 
 YOUR_SENTENCE = "your sentence"
 
@@ -44,10 +46,9 @@ def explore(logits, temperature: float, top_k: int, top_p: float, bars: int = 12
     scaled = np.log(full, where=full > 0, out=np.full_like(full, -np.inf))
     probabilities = sampling.softmax(sampling.top_p(sampling.top_k(scaled, top_k), top_p))
     kept = probabilities > 0
-    first = np.argpartition(-full, min(bars, len(full)) - 1)[:bars]
     return {
         "probabilities": probabilities,
-        "shown": first[np.argsort(-full[first], kind="stable")],
+        "shown": best_rows(full, min(bars, len(full))),
         "kept": int(kept.sum()),
         "mass": float(full[kept].sum()),
         "entropy": float(sampling.entropy(probabilities)),
@@ -214,7 +215,9 @@ def search_box(index, question: str = "", top_k: int = 5, threshold: float = 0.0
     hits = index.search(question, count.value, threshold) if question else []
     fig, ax = plots.plt.subplots(figsize=(9, 1 + 0.4 * max(1, len(hits))))
     if hits:
-        plots.bars(ax, [h.text for h in hits], [h.score for h in hits], plots.COLORS["query"])
-    ax.set(title=f"“{question}”" if question else "Type a question …", xlabel="cosine", xlim=(0, 1))
+        labels = [shorten(h.text, 60, placeholder=" …") for h in hits]
+        plots.bars(ax, labels, [h.score for h in hits], plots.COLORS["query"])
+    ax.set_title(f"“{question}”" if question else "Type a question …", parse_math=False)
+    ax.set(xlabel="cosine", xlim=(0, 1))
     plots.show(fig, f"Search box: the questions closest to “{question}”", widget=box)
     return box

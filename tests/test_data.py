@@ -45,9 +45,7 @@ def topics_of(name):
     return collections.Counter(row["topic"] for row in rows)
 
 
-@pytest.mark.parametrize(
-    "name", ["nli", "sts", "sts_hard", "questions", "queries", "queries_hard"]
-)
+@pytest.mark.parametrize("name", ["nli", "sts", "sts_hard", "questions", "queries", "queries_hard"])
 def test_thirty_topics_none_above_eight_percent(name):
     counts = topics_of(f"{name}.csv")
     assert len(counts) >= 25

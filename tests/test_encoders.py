@@ -1,4 +1,4 @@
-"""Encoders against SentenceTransformer.encode, GloVe by hand, and everything that cannot be loaded."""
+"""Encoders against SentenceTransformer.encode, GloVe by hand, and what cannot be loaded."""
 
 import json
 import os
@@ -17,16 +17,18 @@ from course_utils import encoders
 VARIED = [
     "Rain.", "no", "?", "42", "e = mc²", "The train to Lyon leaves at 5:30 from platform nine.",
     "Don't you think it's cold?", "Don’t you think it’s cold?", "naïve café, façade, Ångström",
-    "你好,世界", "Привет, мир", "مرحبا بالعالم", "😀 👍🏽", "   spaces   around   ", "tabs\tand\nlines",
-    "UPPER CASE AND lower case", "a" * 300, "antidisestablishmentarianism", "co-op, well-known",
+    "你好,世界", "Привет, мир", "مرحبا بالعالم", "😀 👍🏽", "   spaces   around   ",
+    "tabs\tand\nlines", "UPPER CASE AND lower case", "a" * 300, "antidisestablishmentarianism",
+    "co-op, well-known",
     "C++ or C#?", "$5.00 – $10.00 (incl. VAT)", "user@example.org", "<b>bold</b> & <script>",
     "[CLS] [SEP] [MASK]", "How do I get dried paint out of a brush?", "How old is the universe?",
     "She sells sea shells by the sea shore.", "Two dogs run across a wide green field.",
     "A man is playing the guitar on a stage.", "Nobody is playing anything.", "I've been, I'd go",
     "The committee will publish its report on Tuesday after months of careful deliberation.",
     "word " * 60, "Short.", "My bicycle has a flat tyre; where can I have it mended?",
-    "Is it safe to eat raw eggs?", "The soup needs more salt.", "Winter mornings smell of wood smoke.",
-    "The violin was older than the house.", "1, 2, 3, 4, 5, 6, 7, 8, 9, 10", "…", "“quoted”", "O'Neill",
+    "Is it safe to eat raw eggs?", "The soup needs more salt.", "Winter mornings smell of smoke.",
+    "The violin was older than the house.", "1, 2, 3, 4, 5, 6, 7, 8, 9, 10", "…", "“quoted”",
+    "O'Neill",
 ]  # fmt: skip
 
 
@@ -107,7 +109,7 @@ def test_check_sha256(tmp_path):
 
 
 def test_a_package_that_is_missing_is_named():
-    with pytest.raises(FileNotFoundError, match="package no-such-package is not installed: run pip"):
+    with pytest.raises(FileNotFoundError, match="package no-such-package is not installed: run"):
         encoders._package_folder("no_such_package")
 
 
@@ -227,7 +229,7 @@ def test_save_never_overwrites(tiny, tmp_path):
     before = {path: path.read_bytes() for path in saved.rglob("*") if path.is_file()}
     with torch.no_grad():
         next(tiny.model.parameters()).zero_()
-    with pytest.raises(FileExistsError, match="is not empty; choose another name .nothing was saved"):
+    with pytest.raises(FileExistsError, match="is not empty; choose another name .nothing was"):
         tiny.save(saved)
     assert {path: path.read_bytes() for path in saved.rglob("*") if path.is_file()} == before
     (tmp_path / "empty").mkdir()
@@ -273,9 +275,11 @@ def test_rows_come_back_in_the_order_of_the_texts(tiny, batch_size):
 def test_batches_hold_texts_of_similar_length(tiny):
     """Little padding: short and long ones alternate, but never meet in a batch."""
     shapes = []
-    hook = tiny.model.register_forward_pre_hook(
-        lambda model, args, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
-    )
+
+    def note(model, args, kwargs):
+        shapes.append(tuple(kwargs["input_ids"].shape))
+
+    hook = tiny.model.register_forward_pre_hook(note, with_kwargs=True)
     tiny.encode(["sun", "the cat sat on the mat and ran in the rain"] * 4, batch_size=4)
     hook.remove()
     assert shapes == [(4, 13), (4, 3)]
@@ -356,7 +360,7 @@ class TestBadTexts:
             encoder.encode(["fine", empty])
 
     def test_string_instead_of_a_list(self, encoder):
-        with pytest.raises(TypeError, match=r"must be a list of strings; for one sentence write \["):
+        with pytest.raises(TypeError, match=r"must be a list of strings; for one sentence"):
             encoder.encode("a sentence")
 
     @pytest.mark.parametrize("bad, kind", [(3, "int"), (None, "NoneType"), (b"x", "bytes")])
@@ -422,7 +426,7 @@ def test_damaged_weights_are_refused(folder, tmp_path):
         encoders.load(str(copy))
 
 
-# ---- silence, and the hub: in a process of its own -------------------------------------------------
+# ---- silence, and the hub: in a process of its own -----------------------------------------------
 
 ALOUD = """
     import json, sys

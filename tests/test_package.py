@@ -1,6 +1,8 @@
 """The package as a whole: importing it is light, and the street has one direction."""
 
 import ast
+import doctest
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 # A module may import only from those to its left (../shared/design.md).
 STREET = [
     *("sampling", "datasets", "pooling", "similarity", "objectives", "training"),
-    *("encoders", "search", "evaluation", "plots", "widgets"),
+    *("encoders", "attention", "masked", "search", "evaluation", "plots", "widgets"),
 ]
 
 
@@ -45,7 +47,7 @@ def test_version_is_that_of_the_project():
     assert f'\nversion = "{course_utils.__version__}"\n' in text
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize("module", STREET)
 def test_modules_import_only_from_their_left(module):
     """Imports inside functions count as well."""
     tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
@@ -55,8 +57,12 @@ def test_modules_import_only_from_their_left(module):
             used |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("course_utils."):
             used.add(node.module.split(".")[1])
-    left = STREET[: STREET.index(module)] if module in STREET else STREET
-    assert used <= set(left)
+    assert used <= set(STREET[: STREET.index(module)])
+
+
+@pytest.mark.parametrize("module", STREET)
+def test_the_examples_in_docstrings_are_right(module):
+    assert doctest.testmod(importlib.import_module(f"course_utils.{module}")).failed == 0
 
 
 @pytest.mark.parametrize("module", MODULES)

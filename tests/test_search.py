@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.search import Hit, Index, best_rows
+from course_utils.search import FORMAT, Hit, Index, best_rows
 
 
 class Letters:
@@ -240,12 +240,12 @@ def npz():
     return data.getvalue()
 
 
-def with_meta(saved, meta):
-    """The saved index with another meta.json, or with the parts that are given."""
+def with_part(saved, part, content):
+    """The saved index as a sound zip file, one part of which was written anew."""
     data = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(saved)) as old, zipfile.ZipFile(data, "w") as new:
         for name in old.namelist():
-            new.writestr(name, meta if name == "meta.json" else old.read(name))
+            new.writestr(name, content if name == part else old.read(name))
     return data.getvalue()
 
 
@@ -271,13 +271,19 @@ def test_a_foreign_file_is_refused(kind, tmp_path):
     "meta", ["{}", "[]", "null", "no json", '{"format": "another"}', b"\xff\xfe", "MISSING KEYS"]
 )
 def test_a_zip_with_the_right_names_and_wrong_content_is_refused(meta, saved, tmp_path):
-    from course_utils.search import FORMAT
-
     if meta == "MISSING KEYS":
         meta = json.dumps({"format": FORMAT})
     path = tmp_path / "foreign"
-    path.write_bytes(with_meta(saved[1], meta))
+    path.write_bytes(with_part(saved[1], "meta.json", meta))
     with pytest.raises(ValueError, match="foreign is (not an index of this course|damaged).*anew"):
+        Index.load(path, Letters())
+
+
+def test_texts_that_were_exchanged_are_refused(saved, tmp_path):
+    """As sound as a zip file can be, but not what was saved: the checksums tell."""
+    path = tmp_path / "exchanged"
+    path.write_bytes(with_part(saved[1], "texts.json", json.dumps(["aab", "aab"])))
+    with pytest.raises(ValueError, match=r"is damaged \(checksum of texts.json\): restore a copy"):
         Index.load(path, Letters())
 
 
@@ -310,7 +316,7 @@ def test_a_changed_byte_anywhere_is_refused_or_harmless(saved, tmp_path):
     assert refused > 0.8 * len(flips)  # the rest are dates and the like
 
 
-# ---- a save killed at any moment ------------------------------------------------------------------
+# ---- a save killed at any moment ----------------------------------------------------------------
 
 KILLED = '''
     """Kill 200 saves; print what every reload gave. Imports numpy and the search module only."""

@@ -31,7 +31,9 @@ def test_the_loss_falls_and_the_answer_is_found():
     assert model.bias.item() == pytest.approx(-1, abs=0.1)
 
 
-@pytest.mark.parametrize("epochs, batch_size, steps", [(1, 50, 1), (2, 20, 6), (3, 7, 24), (1, 99, 1)])
+@pytest.mark.parametrize(
+    "epochs, batch_size, steps", [(1, 50, 1), (2, 20, 6), (3, 7, 24), (1, 99, 1)]
+)
 def test_the_history_has_one_loss_for_each_step(epochs, batch_size, steps):
     _, history = run(epochs=epochs, batch_size=batch_size)
     assert len(history) == steps and all(type(loss) is float for loss in history)

@@ -7,8 +7,8 @@ torch.set_num_threads(1)  # for tensors this small, threads only wait for each o
 
 WORDS = (
     "[PAD] [UNK] [CLS] [SEP] [MASK] . , ! ? ' a the i you he she it is was to of in on and not how "
-    "do can my cat dog sat ran sleeps mat park rain sun red blue river bank cook bread eat good bad "
-    "##s ##ing ##ed"
+    "do can my cat dog sat ran sleeps mat park rain sun red blue river bank cook bread eat good "
+    "bad ##s ##ing ##ed"
 ).split()
 SENTENCES = [
     "The cat sat on the mat.", "A dog ran in the park!", "How do I cook bread?", "Sun.",
