@@ -96,6 +96,28 @@ def triplets(split: str | None = "train", source: str | Path = "course") -> dict
     }
 
 
+def question_triplets() -> dict[str, list]:
+    """Anchor, positive, negative from the course's bank: a question, another phrasing, a near-miss.
+
+    The negative shares most of its words with the anchor, but needs another answer.
+    """
+    bank = load_questions()
+    place = {name: i for i, name in enumerate(bank["id"])}
+    members: dict[str, list[str]] = {}
+    for group, text in zip(bank["group"], bank["text"], strict=True):
+        members.setdefault(group, []).append(text)
+    found = []
+    for row in read_csv(DATA / "near_misses.csv", ("id_a", "id_b")):
+        for one, other in ((row["id_a"], row["id_b"]), (row["id_b"], row["id_a"])):
+            anchor, negative = bank["text"][place[one]], bank["text"][place[other]]
+            others = [text for text in members[bank["group"][place[one]]] if text != anchor]
+            found += [(anchor, positive, negative) for positive in others]
+    names = ("anchor", "positive", "negative")
+    return {
+        name: list(column) for name, column in zip(names, zip(*found, strict=True), strict=True)
+    }
+
+
 def read_csv(path: str | Path, required: tuple[str, ...]) -> list[dict[str, str]]:
     """Rows of a UTF-8 CSV file with a header, as dictionaries; ``line`` is the line number.
 

@@ -1,6 +1,7 @@
 """What holds for all tests, the notebooks' cells among them."""
 
 import os
+import tempfile
 
 import matplotlib
 
@@ -9,6 +10,10 @@ from course_utils import lab
 # Kernels and other processes started by tests inherit this; transformers reads it when imported.
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
 lab.use_own_settings()
+
+# Models that notebook 3 saves while being tested go away with the tests, not into my-models/.
+_models = tempfile.TemporaryDirectory(prefix="course-models-", ignore_cleanup_errors=True)
+os.environ["COURSE_MODELS"] = _models.name
 
 # No windows from unit tests. Not in the environment: kernels draw into their notebook.
 os.environ.pop("MPLBACKEND", None)

@@ -15,6 +15,15 @@ LABELS = torch.tensor([0, 1, 2, 2, 0, 1])
 SCORES = torch.tensor([0.0, 0.2, 0.5, 0.8, 1.0, 0.3])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """For tensors this small, threads only wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return save_tiny_bert(tmp_path_factory.mktemp("tiny") / "bert")

@@ -3,8 +3,6 @@
 import torch
 from tokenizers import BertWordPieceTokenizer
 
-torch.set_num_threads(1)  # for tensors this small, threads only wait for each other
-
 WORDS = (
     "[PAD] [UNK] [CLS] [SEP] [MASK] . , ! ? ' a the i you he she it is was to of in on and not how "
     "do can my cat dog sat ran sleeps mat park rain sun red blue river bank cook bread eat good "
