@@ -120,6 +120,7 @@ class Index:
                         archive.writestr(name, data)
                 file.flush()
                 os.fsync(file.fileno())
+            os.chmod(temporary, path.stat().st_mode if path.exists() else 0o644)
             os.replace(temporary, path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
