@@ -14,7 +14,7 @@ STAMP  := $(VENV)/.installed
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_TARGET PIP_PREFIX PIP_USER
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: lab test lint pins FORCE
+.PHONY: lab test lint outputs pins FORCE
 .DELETE_ON_ERROR:
 
 lab: $(STAMP)
@@ -25,6 +25,10 @@ test: $(STAMP)
 
 lint: $(STAMP)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
+
+# Runs notebooks and stores their outputs: make outputs, or make outputs NOTEBOOKS=notebooks/01_...
+outputs: $(STAMP)
+	@$(PY) .ci/outputs.py $(NOTEBOOKS)
 
 # ---- The environment --------------------------------------------------------------------------
 
