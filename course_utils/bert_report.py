@@ -118,7 +118,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     cloze = cloze_results(args.model)
     print(f"cloze, right word in the top 5: {np.mean([r['right'] for r in cloze]):.3f}")
-    for result in cloze[:: max(1, len(cloze) // args.examples)][: args.examples]:
+    for result in cloze[:: max(1, len(cloze) // max(1, args.examples))][: args.examples]:
         mark = "+" if result["right"] else "-"
         print(f"  {mark} {result['sentence']}  {' '.join(result['guesses'])}")
     senses = sense_accuracies(args.model)
