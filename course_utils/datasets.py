@@ -20,7 +20,7 @@ from pathlib import Path
 from course_utils import sources
 
 DATA = Path(__file__).parent / "assets" / "data"
-LABELS = ("entailment", "neutral", "contradiction")
+LABELS = sources.LABELS
 SPLITS = ("train", "dev", "test")
 
 
@@ -125,14 +125,7 @@ def read_csv(path: str | Path, required: tuple[str, ...]) -> list[dict[str, str]
     wrong length, or no rows.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}: give the path of a CSV file")
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ValueError(f"{path}, line {line}: not UTF-8; save the file again as UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text, newline=None), strict=True)
+    reader = csv.DictReader(io.StringIO(sources.read_text(path)), strict=True)
     rows = []
     try:
         _check_header(path, list(reader.fieldnames or []), required)
@@ -166,7 +159,10 @@ def _is_plain_csv(path: Path) -> bool:
     """A .csv file with commas; STS-Benchmark's .csv files hold tabs."""
     if path.suffix != ".csv":
         return False
-    return not path.is_file() or b"\t" not in path.read_bytes().split(b"\n", 1)[0]
+    if not path.is_file():
+        return True
+    with path.open("rb") as handle:
+        return b"\t" not in handle.readline()
 
 
 def _load(name, source, split, texts, others, check=lambda row: None) -> dict[str, list]:

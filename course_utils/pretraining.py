@@ -203,7 +203,7 @@ def save_atomically(state: dict, path: Path) -> None:
 class Stage:
     """Training and held-out sequences of one length, with as many tokens a batch as the other."""
 
-    def __init__(self, tokens: dict, tokenizer, args: argparse.Namespace, length: int):
+    def __init__(self, tokens: dict, short_rows, args: argparse.Namespace, length: int):
         self.length, scale, self.seed = length, length / args.seq_len, args.seed
         self.micro_batch = max(1, round((args.micro_batch or args.batch) / scale))
         self.rows = sequences(tokens["train"], length)
@@ -211,9 +211,7 @@ class Stage:
         batches = -(-args.batch // (args.micro_batch or args.batch))
         self.n_short = round(batches * args.short_share)
         self.n_packed = batches - self.n_short
-        self.short_rows, self.short_size = None, 3 * args.micro_batch or 3 * args.batch
-        if self.n_short:
-            self.short_rows = sentence_rows(tokens["train"], tokenizer, args.short_len)
+        self.short_rows, self.short_size = short_rows, 3 * args.micro_batch or 3 * args.batch
         if len(self.rows) < self.micro_batch or not len(self.heldout):
             raise ValueError(
                 f"the text gives {len(self.rows)} sequences of {length} tokens to train on and "
@@ -282,7 +280,10 @@ def train(args: argparse.Namespace) -> dict:
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     tokens = prepare(args.text, out, args.vocab_size)
     tokenizer = Tokenizer.from_file(str(out / "tokenizer.json"))
-    stages = [Stage(tokens, tokenizer, args, n) for n in (args.seq_len, args.positions)]
+    short_rows = None
+    if args.short_share:
+        short_rows = sentence_rows(tokens["train"], tokenizer, args.short_len)
+    stages = [Stage(tokens, short_rows, args, n) for n in (args.seq_len, args.positions)]
     torch.manual_seed(args.seed)
     shape = args.vocab_size, args.layers, args.hidden, args.heads, args.positions
     model = build_model(*shape, args.init_std, not args.random_positions)

@@ -12,6 +12,7 @@ Every row has ``line``, its place in the source. ``datasets`` checks the content
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -96,14 +97,18 @@ def label_name(label) -> str | None:
 
 
 def read_text(path: Path) -> str:
-    """A UTF-8 file's text; ValueError names the first line that is not UTF-8."""
+    """A UTF-8 file's text, line ends as ``\\n``; ValueError names the first line that is not UTF-8.
+
+    Raises FileNotFoundError when there is no such file.
+    """
     if not path.is_file():
-        raise FileNotFoundError(f"no file {path}: give the path of a file")
+        raise FileNotFoundError(f"no file {path}: give the path of a CSV, TSV or JSON Lines file")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = error.object[: error.start].count(b"\n") + 1
         raise ValueError(f"{path}, line {line}: not UTF-8; save the file again as UTF-8") from error
+    return io.StringIO(text, newline=None).getvalue()
 
 
 def read_tabs(path: Path) -> list[dict]:

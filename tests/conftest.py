@@ -4,6 +4,7 @@ import os
 import tempfile
 
 import matplotlib
+import pytest
 
 from course_utils import lab
 
@@ -18,6 +19,17 @@ os.environ["COURSE_MODELS"] = _models.name
 # No windows from unit tests. Not in the environment: kernels draw into their notebook.
 os.environ.pop("MPLBACKEND", None)
 matplotlib.use("agg")
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """For tensors as small as a test's, threads only wait for each other."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def pytest_terminal_summary(terminalreporter):

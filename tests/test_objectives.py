@@ -14,14 +14,7 @@ A, B, C = SENTENCES[:6], SENTENCES[3:9], SENTENCES[4:10]
 LABELS = torch.tensor([0, 1, 2, 2, 0, 1])
 SCORES = torch.tensor([0.0, 0.2, 0.5, 0.8, 1.0, 0.3])
 
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """For tensors this small, threads only wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
