@@ -14,7 +14,7 @@ STAMP  := $(VENV)/.installed
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_TARGET PIP_PREFIX PIP_USER
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: lab test lint outputs pins FORCE
+.PHONY: lab test lint outputs images slides handout solutions bench pins FORCE
 .DELETE_ON_ERROR:
 
 lab: $(STAMP)
@@ -26,9 +26,29 @@ test: $(STAMP)
 lint: $(STAMP)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 
+# One HTML file per notebook, build/slides/NAME.slides.html, which needs nothing else.
+slides: $(STAMP)
+	@$(PY) -m course_utils.slides $(NOTEBOOKS)
+
+# For a class: the course without its solutions; the notebooks with all exercises solved.
+handout: $(STAMP)
+	@$(PY) -m course_utils.exercises.handout
+
+solutions: $(STAMP)
+	@$(PY) -m course_utils.exercises.handout --solutions
+
 # Runs notebooks and stores their outputs: make outputs, or make outputs NOTEBOOKS=notebooks/01_...
 outputs: $(STAMP)
 	@$(PY) .ci/outputs.py $(NOTEBOOKS)
+
+# Draws the course's pictures anew.
+images: $(STAMP)
+	@$(PY) images/draw.py
+
+# The course's speed beside the field's libraries. On an idle machine; ROWS="encode search" for some
+# rows, QUICK=1 for a smoke test.
+bench: $(STAMP)
+	@$(PY) tests/benchmarks $(ROWS) $(if $(QUICK),--quick)
 
 # ---- The environment --------------------------------------------------------------------------
 

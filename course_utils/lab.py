@@ -14,9 +14,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FIRST = "notebooks/01_from_rnn_to_bert.ipynb"
 
-# JupyterLab asks at its first start whether to fetch news: answered here, once, with no.
 SETTINGS = {
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+    # JupyterLab asks at its first start whether to fetch news: answered here, once, with no.
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    # A link to the glossary opens it as a page to read, not as its source.
+    "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}},
 }
 
 

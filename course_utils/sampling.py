@@ -48,10 +48,7 @@ def top_k(logits, k: int) -> np.ndarray:
     """
     logits = check_logits(logits)
     vocab = logits.shape[-1]
-    if not isinstance(k, int | np.integer) or isinstance(k, bool) or not 1 <= k <= vocab:
-        raise ValueError(
-            f"top_k must be a whole number from 1 to {vocab} (the vocabulary); got {k}"
-        )
+    check_top_k(k, vocab)
     border = np.partition(logits, vocab - k, axis=-1)[..., vocab - k, None]
     above, tied = logits > border, logits == border
     room = k - above.sum(axis=-1, keepdims=True)
@@ -65,9 +62,7 @@ def top_p(logits, p: float) -> np.ndarray:
     (``top_p(logits / T, p)``), as transformers does. Raises ValueError unless ``0 < p <= 1``.
     """
     logits = check_logits(logits)
-    if not 0 < p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1; got {p}")
-    if p == 1:
+    if check_top_p(p) == 1:
         return logits.copy()
     order = np.argsort(-logits, axis=-1, kind="stable")
     ranked = np.take_along_axis(softmax(logits), order, axis=-1)
@@ -75,6 +70,34 @@ def top_p(logits, p: float) -> np.ndarray:
     kept = np.empty(logits.shape, dtype=bool)
     np.put_along_axis(kept, order, before < p, axis=-1)
     return np.where(kept, logits, -np.inf)
+
+
+def kept_tokens(
+    logits, temperature: float = 1.0, top_k: int | None = None, top_p: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Temperature, top-k and top-p at once: ids ``(m,)`` of what stays, and its probabilities.
+
+    Equal to ``softmax(top_p(top_k(logits, k) / T, p))`` for one row ``(vocab,)``, most probable
+    first, but everything after the selection works on the k best only, and nothing is sorted
+    that top-k throws away. Draw with ``ids[sample(probabilities)]``. Raises as the three.
+
+    >>> ids, probabilities = kept_tokens([1, 3, 2, 0], temperature=0.5, top_k=2)
+    >>> ids.tolist(), probabilities.round(2).tolist()
+    ([1, 2], [0.88, 0.12])
+    """
+    logits = check_logits(logits)
+    if logits.ndim != 1:
+        raise ValueError(f"logits must be one row (vocab,); got {logits.shape}")
+    k = len(logits) if top_k is None else check_top_k(top_k, len(logits))
+    p, border = check_top_p(top_p), np.partition(logits, len(logits) - k)[len(logits) - k]
+    ids = np.flatnonzero(logits >= border)
+    ids = ids[np.argsort(-logits[ids], kind="stable")][:k]
+    probabilities = softmax(logits[ids], temperature)
+    if p < 1:
+        before = probabilities.cumsum() - probabilities  # mass of all better tokens
+        probabilities = probabilities[before < p]
+    probabilities = probabilities[probabilities > 0]
+    return ids[: len(probabilities)], probabilities / probabilities.sum()
 
 
 def entropy(probabilities) -> np.ndarray:
@@ -112,6 +135,22 @@ def check_temperature(temperature: float) -> float:
             "For the limit T -> 0 use greedy(logits)"
         )
     return float(temperature)
+
+
+def check_top_k(k: int, vocab: int) -> int:
+    """k itself; ValueError unless it is a whole number from 1 to ``vocab``."""
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or not 1 <= k <= vocab:
+        raise ValueError(
+            f"top_k must be a whole number from 1 to {vocab} (the vocabulary); got {k}"
+        )
+    return k
+
+
+def check_top_p(p: float) -> float:
+    """p itself; ValueError unless ``0 < p <= 1``."""
+    if not 0 < p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1; got {p}")
+    return p
 
 
 def check_logits(logits) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 ``Index.build`` → ``add`` → ``search`` → ``save`` / ``Index.load``. The vectors are kept
 normalised, so the cosine of a query with the whole bank is one matrix product; nothing is
-approximated. Saving is atomic, and a loaded file is checked before it is believed.
+approximated. Saving is atomic, and a loaded file is checked before it is believed. ``engines``
+has indexes with the same interface for banks that one matrix product is too slow for.
 """
 
 from __future__ import annotations
@@ -42,13 +43,17 @@ class Index:
                 f"{len(texts)} texts need embeddings of shape ({len(texts)}, {encoder.dim}), the "
                 f"dimension of {encoder.name!r}; got {embeddings.shape}"
             )
-        self.encoder, self.texts, self.embeddings = encoder, list(texts), embeddings
+        self.encoder = encoder
+        self._fill(list(texts), embeddings)
 
     @classmethod
-    def build(cls, encoder, texts: Sequence[str], show_progress: bool = False) -> Index:
-        """Encode ``texts`` once and index them. Raises as ``encoder.encode``."""
+    def build(cls, encoder, texts: Sequence[str], show_progress: bool = False, **options) -> Index:
+        """Encode ``texts`` once and index them. Raises as ``encoder.encode``.
+
+        options: for the constructor (only ``engines.QdrantIndex`` has any).
+        """
         texts = list(texts)
-        return cls(encoder, texts, encoder.encode(texts, show_progress=show_progress))
+        return cls(encoder, texts, encoder.encode(texts, show_progress=show_progress), **options)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -56,8 +61,7 @@ class Index:
     def add(self, texts: Sequence[str]) -> None:
         """Encode more texts and append them; those already here are not encoded again."""
         added = Index.build(self.encoder, texts)
-        self.embeddings = np.concatenate([self.embeddings, added.embeddings])
-        self.texts = self.texts + added.texts
+        self._extend(added.texts, added.embeddings)
 
     def search(self, query: str, top_k: int = 5, threshold: float | None = None) -> list[Hit]:
         """The ``top_k`` texts closest to ``query`` by cosine, best first; one model pass.
@@ -78,27 +82,46 @@ class Index:
         if threshold is not None and not -1 <= threshold <= 1:
             raise ValueError(f"threshold is a cosine, from -1 to 1; got {threshold}")
         queries = normalize(np.asarray(queries, dtype=np.float32))
-        if queries.shape[1] != self.embeddings.shape[1]:
+        if queries.shape[1] != self.encoder.dim:
             raise ValueError(
-                f"the query has {queries.shape[1]} dimensions, the index "
-                f"{self.embeddings.shape[1]}: encode it with {self.encoder.name!r}"
+                f"the query has {queries.shape[1]} dimensions, the index {self.encoder.dim}: "
+                f"encode it with {self.encoder.name!r}"
             )
-        rough = queries @ self.embeddings.T
-        found = [self._hits(*pair, top_k) for pair in zip(queries, rough, strict=True)]
+        found = self._nearest(queries, top_k)
         return [[h for h in hits if threshold is None or h.score >= threshold] for hits in found]
 
-    def _hits(self, query: np.ndarray, rough: np.ndarray, top_k: int) -> list[Hit]:
-        """The best ``top_k`` of ``rough (n,)`` cosines, computed again where it can matter.
+    # ---- What another engine does in its own way; embeddings and queries come normalised. --------
 
-        A matrix product adds up in an order that depends on the row's place, so that equal rows
-        may differ in the last digits.
+    def _fill(self, texts: list[str], embeddings: np.ndarray) -> None:
+        self.texts, self.embeddings = texts, embeddings
+
+    def _extend(self, texts: list[str], embeddings: np.ndarray) -> None:
+        self.embeddings = np.concatenate([self.embeddings, embeddings])
+        self.texts = self.texts + texts
+
+    def _nearest(self, queries: np.ndarray, top_k: int) -> list[list[Hit]]:
+        """A matrix product adds up in an order that depends on the row's place, so that equal rows
+        may differ in the last digits: cosines are computed again where it can matter.
         """
-        border = np.partition(rough, len(rough) - top_k)[len(rough) - top_k]
-        near = np.flatnonzero(rough >= border - 1e-4)
-        scores = self.embeddings[near].astype(np.float64) @ query.astype(np.float64)
-        scores = np.clip(scores.round(6), -1, 1)
-        best = best_rows(scores, top_k)
-        return [Hit(int(near[i]), self.texts[near[i]], float(scores[i])) for i in best]
+        found = []
+        for query, rows in zip(queries, near_rows(queries, self.embeddings, top_k), strict=True):
+            scores = self.embeddings[rows].astype(np.float64) @ query.astype(np.float64)
+            found.append(best_hits(rows, scores, self.texts, top_k))
+        return found
+
+    def _parts(self) -> dict[str, bytes]:
+        vectors = io.BytesIO()
+        np.save(vectors, self.embeddings, allow_pickle=False)
+        return {"texts.json": json.dumps(self.texts).encode(), "vectors.npy": vectors.getvalue()}
+
+    @classmethod
+    def _restored(cls, encoder, parts: dict[str, bytes]) -> Index:
+        index, vectors = cls.__new__(cls), io.BytesIO(parts["vectors.npy"])
+        index.encoder, index.texts = encoder, json.loads(parts["texts.json"])
+        index.embeddings = np.load(vectors, allow_pickle=False)  # normalised when it was saved
+        return index
+
+    # ---- One file, whatever the engine -----------------------------------------------------------
 
     def save(self, path: str | Path) -> Path:
         """Write the index to one file, atomically: a crash leaves the old file whole.
@@ -108,9 +131,7 @@ class Index:
         """
         path = Path(path)
         meta = {"format": FORMAT, "encoder": self.encoder.name, "dim": self.encoder.dim}
-        vectors = io.BytesIO()
-        np.save(vectors, self.embeddings, allow_pickle=False)
-        parts = {"texts.json": json.dumps(self.texts).encode(), "vectors.npy": vectors.getvalue()}
+        parts, meta["engine"] = self._parts(), type(self).__name__
         meta["sha256"] = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()}
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -147,36 +168,69 @@ class Index:
             raise ValueError(
                 f"{path} is not an index of this course: build it anew with Index.build"
             )
-        (name, dim), texts, vectors = found
+        engine, name, dim, parts = found
+        if engine != cls.__name__:
+            raise ValueError(f"{path} was saved by {engine}: load it with {engine}.load")
         if name != encoder.name or dim != encoder.dim:
             raise ValueError(
                 f"{path} was made with {name!r} ({dim} dimensions), not "
                 f"{encoder.name!r} ({encoder.dim}): load that encoder, or build the index anew"
             )
-        return cls(encoder, texts, vectors)
+        return cls._restored(encoder, parts)
 
 
-def _read(path: Path) -> tuple[tuple[str, int], list[str], np.ndarray] | None:
-    """The encoder's name and dimension, texts and vectors; None for a file of another kind.
+def _read(path: Path) -> tuple[str, str, int, dict[str, bytes]] | None:
+    """Engine, the encoder's name and dimension, and the parts; None for a file of another kind.
 
-    Raises whatever zipfile, json and numpy raise when the file is damaged.
+    Raises whatever zipfile and json raise when the file is damaged.
     """
     with open(path, "rb") as file:
         if file.read(2) != b"PK":
             return None
-    names = {"meta.json", "texts.json", "vectors.npy"}
     with zipfile.ZipFile(path) as archive:
-        if set(archive.namelist()) != names:
+        names = set(archive.namelist())
+        if "meta.json" not in names:
             return None
         parts = {name: archive.read(name) for name in names}
     meta = json.loads(parts.pop("meta.json"))
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         return None
-    for name, data in parts.items():
-        if hashlib.sha256(data).hexdigest() != meta["sha256"][name]:
+    for name in meta["sha256"] | parts:
+        if hashlib.sha256(parts[name]).hexdigest() != meta["sha256"][name]:
             raise zipfile.BadZipFile(f"checksum of {name}")
-    vectors = np.load(io.BytesIO(parts["vectors.npy"]), allow_pickle=False)
-    return (meta["encoder"], meta["dim"]), json.loads(parts["texts.json"]), vectors
+    return meta.get("engine", "Index"), meta["encoder"], meta["dim"], parts
+
+
+def near_rows(queries: np.ndarray, embeddings: np.ndarray, top_k: int) -> list[np.ndarray]:
+    """For each of ``queries (q, dim)`` the rows of ``embeddings (n, dim)`` that may be its best.
+
+    The ``top_k`` best are among them, up to the 1e-4 that a product in float32 may err. The
+    ``top_k``-th best of *some* rows is never better than that of all: what is below it can be
+    left out at once, and only the few rows that stay are ever sorted.
+    """
+    step = max(1, len(embeddings) // max(8192, 4 * top_k))
+    sample = queries @ embeddings[::step].T
+    last = sample.shape[1] - top_k
+    border = np.partition(sample, last)[:, last, None] - np.float32(1e-4)
+    block = max(1024, 2**21 // max(1, len(queries)))  # so many rows that 8 MB hold their cosines
+    starts = [0] if step == 1 else range(0, len(embeddings), block)
+    which, rows = [], []
+    for start in starts:
+        rough = sample if step == 1 else queries @ embeddings[start : start + block].T
+        query, row = np.divmod(np.flatnonzero(rough >= border), rough.shape[1])
+        which.append(query)
+        rows.append(start + row)
+    which, rows = np.concatenate(which), np.concatenate(rows)
+    rows = rows[np.argsort(which, kind="stable")]
+    ends = np.bincount(which, minlength=len(queries)).cumsum()
+    return np.split(rows, ends)[:-1]  # the last is what is left: nothing
+
+
+def best_hits(rows: np.ndarray, scores: np.ndarray, texts, top_k: int) -> list[Hit]:
+    """The ``top_k`` best of ``rows`` with their cosines, rounded; ties by row."""
+    scores = np.asarray(scores, dtype=np.float64).round(6).clip(-1, 1)
+    best = np.lexsort((rows, -scores))[:top_k]
+    return [Hit(int(rows[i]), texts[rows[i]], float(scores[i])) for i in best]
 
 
 def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:

@@ -6,13 +6,18 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 from tiny_bert import SENTENCES, save_tiny_bert
 
-from course_utils import encoders
+from course_utils import datasets, encoders
+from course_utils.evaluation import spearman
+from course_utils.similarity import pairwise_cosine
 
 VARIED = [
     "Rain.", "no", "?", "42", "e = mc²", "The train to Lyon leaves at 5:30 from platform nine.",
@@ -333,6 +338,25 @@ def test_embed_several_groups_at_once(tiny):
     assert torch.allclose(v, alone, atol=1e-5) and v.requires_grad
 
 
+def test_embed_pads_texts_of_similar_length_together(tiny):
+    """Also backwards: the gradient is that of one batch with all its padding."""
+    shapes, weight = [], tiny.model.embeddings.word_embeddings.weight
+    texts = ["sun", "the cat sat on the mat and ran in the rain"] * 16
+    tiny.pool(tiny.tokenize(texts)).square().sum().backward()
+    expected, weight.grad = weight.grad, None
+
+    def note(model, args, kwargs):
+        shapes.append(tuple(kwargs["input_ids"].shape))
+
+    hook = tiny.model.register_forward_pre_hook(note, with_kwargs=True)
+    u, v = tiny.embed(texts[:12], texts[12:])
+    hook.remove()
+    assert shapes == [(16, 13), (16, 3)]
+    torch.testing.assert_close(torch.cat([u, v]), tiny.pool(tiny.tokenize(texts)))
+    (u.square().sum() + v.square().sum()).backward()
+    torch.testing.assert_close(weight.grad, expected, atol=1e-5, rtol=1e-4)
+
+
 def test_count_passes(tiny):
     with encoders.count_passes(tiny) as passes:
         tiny.encode(SENTENCES, batch_size=3)
@@ -341,6 +365,88 @@ def test_count_passes(tiny):
     assert passes == {"sentences": len(SENTENCES) + 4}
     tiny.encode(["sun"])
     assert passes == {"sentences": len(SENTENCES) + 4}  # no longer counted
+
+
+# ---- encode on several cores, and fast ----------------------------------------------------------
+
+
+@pytest.fixture
+def two_threads():
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+def test_cores_compute_batches_side_by_side_and_the_same(tiny, two_threads):
+    workers, texts = set(), SENTENCES * 20
+
+    def note(*_):
+        workers.add(threading.get_ident())
+
+    torch.set_num_threads(1)
+    alone = tiny.encode(texts, batch_size=4)
+    torch.set_num_threads(2)
+    hook = tiny.model.register_forward_pre_hook(note)
+    with encoders.count_passes(tiny) as passes:
+        together = tiny.encode(texts, batch_size=4)
+    hook.remove()
+    assert np.array_equal(alone, together)
+    assert len(workers) == 2 and threading.get_ident() not in workers
+    assert passes == {"sentences": len(texts)}
+    with ThreadPoolExecutor(1) as later:  # a new thread starts with the number set last
+        assert torch.get_num_threads() == later.submit(torch.get_num_threads).result() == 2
+
+
+def test_an_error_or_interrupt_ends_encoding_soon(tiny, two_threads):
+    calls = []
+
+    def interrupt(*_):
+        calls.append(1)
+        time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    tiny.model.register_forward_pre_hook(interrupt)
+    tiny.model.train()
+    with pytest.raises(KeyboardInterrupt):
+        tiny.encode(SENTENCES * 200, batch_size=1)
+    assert len(calls) < 50 * len(SENTENCES) and torch.get_num_threads() == 2 and tiny.model.training
+
+
+def processor(monkeypatch, bf16, amx):
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: bf16)
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: amx)
+
+
+@pytest.mark.parametrize("bf16, amx", [(True, False), (False, True)])
+def test_fast_computes_in_bfloat16_where_the_processor_can(folder, monkeypatch, bf16, amx):
+    processor(monkeypatch, bf16, amx)
+    plain, fast = encoders.load(str(folder)), encoders.load(str(folder), fast=True)
+    assert {p.dtype for p in fast.model.parameters()} == {torch.bfloat16}
+    a, b = plain.encode(SENTENCES), fast.encode(SENTENCES)
+    assert b.dtype == np.float32 and not np.array_equal(a, b)
+    assert pairwise_cosine(a, b).min() > 0.999
+
+
+def test_fast_is_float32_where_the_processor_cannot(folder, monkeypatch, glove):
+    processor(monkeypatch, False, False)
+    plain, fast = encoders.load(str(folder)), encoders.load(str(folder), fast=True)
+    assert {p.dtype for p in fast.model.parameters()} == {torch.float32}
+    assert np.array_equal(plain.encode(SENTENCES), fast.encode(SENTENCES))
+    assert np.array_equal(encoders.load("glove", fast=True).encode(["sun"]), glove.encode(["sun"]))
+
+
+def test_fast_minilm_ranks_as_minilm_does(minilm):
+    fast, sts = encoders.load("minilm", fast=True), datasets.load_sts("test")
+    rows = slice(0, 100)
+    bank, queries = (load()["text"] for load in (datasets.load_questions, datasets.load_queries))
+    points, nearest = [], []
+    for encoder in (minilm, fast):
+        pairs = (encoder.encode(sts[column][rows]) for column in ("sentence1", "sentence2"))
+        points.append(100 * spearman(pairwise_cosine(*pairs), sts["score"][rows]))
+        found = encoder.encode(queries[:100]) @ encoder.encode(bank[:300]).T
+        nearest.append(found.argmax(axis=1))
+    assert abs(points[0] - points[1]) < 0.5
+    assert (nearest[0] == nearest[1]).mean() >= 0.98
 
 
 # ---- what is refused ----------------------------------------------------------------------------

@@ -45,11 +45,9 @@ def wait_for_url(log, process):
     pytest.fail(f"no server after {START_S} s, exit code {process.poll()}:\n{log.read_text()}")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """The running server: url, token, headers, process, home, log."""
-    home = tmp_path_factory.mktemp("home")  # an empty one: nothing set up, nothing to be left there
-    log = tmp_path_factory.mktemp("log") / "lab.txt"
+@contextlib.contextmanager
+def running_lab(home, log):
+    """The running server: url, token, headers, process, home, log. It ends with the block."""
     hidden = ("DISPLAY", "WAYLAND_DISPLAY")
     env = {
         name: value
@@ -79,6 +77,13 @@ def server(tmp_path_factory):
                     child.kill()
             process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")  # an empty one: nothing set up, nothing to be left there
+    with running_lab(home, tmp_path_factory.mktemp("log") / "lab.txt") as running:
+        yield running
 
 
 def get(server, path, **kwargs):
@@ -154,6 +159,13 @@ def test_no_question_about_news(server):
     schema = get(server, f"/lab/api/settings/{plugin}").json()["schema"]
     assert schema["properties"]["fetchNews"]["default"] == "false"
     assert schema["properties"]["checkForUpdates"]["default"] is False
+
+
+def test_markdown_opens_as_a_page(server):
+    plugin = "@jupyterlab/docmanager-extension:plugin"
+    schema = get(server, f"/lab/api/settings/{plugin}").json()["schema"]
+    viewers = schema["properties"]["defaultViewers"]["default"]
+    assert viewers == {"markdown": "Markdown Preview"}
 
 
 def execute(server, kernel, code):

@@ -17,7 +17,8 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 # A module may import only from those to its left (../shared/design.md).
 STREET = [
     *("sampling", "sources", "datasets", "pooling", "similarity", "objectives", "training"),
-    *("encoders", "attention", "masked", "search", "evaluation", "plots", "widgets"),
+    *("encoders", "attention", "masked", "search", "engines", "evaluation", "plots", "widgets"),
+    *("views", "geometry", "explorers"),
 ]
 
 
@@ -37,9 +38,10 @@ def test_importing_the_package_loads_nothing_else():
 
 
 def test_importing_the_light_modules_loads_no_torch():
-    light = "sampling, similarity, datasets, encoders, search, evaluation, lab"
+    light = "sampling, similarity, datasets, encoders, search, engines, evaluation, lab"
     found = loaded_after(f"from course_utils import {light}")
     assert not found & {"torch", "transformers", "sentence_transformers", "matplotlib"}
+    assert not found & {"faiss", "qdrant_client"}
 
 
 def test_version_is_that_of_the_project():

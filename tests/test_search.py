@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.search import FORMAT, Hit, Index, best_rows
+from course_utils.search import FORMAT, Hit, Index, best_rows, near_rows
 
 
 class Letters:
@@ -85,6 +85,32 @@ def test_equal_to_a_slow_loop(n, dim, seed, data):
             assert len(hits) == sum(slow[i] >= threshold for i in order)
         assert scores == pytest.approx([slow[hit.id] for hit in hits], abs=1e-4)
         assert all(hit.text == index.texts[hit.id] for hit in hits)
+
+
+@pytest.mark.parametrize("order", ["mixed", "best last", "best first"])
+@pytest.mark.parametrize("top_k", [1, 10, 5000])
+def test_a_large_bank_is_read_in_blocks_and_nothing_is_lost(order, top_k):
+    """More rows than the sample holds, and more cosines than a block."""
+    encoder, rng = Letters(), np.random.default_rng(0)
+    encoder.dim, n = 4, 40_000
+    bank = rng.normal(size=(n, 4)).astype(np.float32)
+    bank /= np.linalg.norm(bank, axis=1, keepdims=True)
+    queries = np.concatenate([np.tile(bank[:1], (250, 1)), bank[1:7]])
+    if order != "mixed":
+        bank = bank[np.argsort((bank @ queries[0]) * (1 if order == "best last" else -1))]
+    cosines = bank.astype(np.float64) @ queries.astype(np.float64).T
+    near = near_rows(queries, bank, top_k)
+    assert len(near) == 256 and all((np.diff(rows) > 0).all() for rows in near)
+    hits = Index(encoder, [""] * n, bank).search_vectors(queries, top_k)
+    for column in (0, 249, 250, 255):
+        best = np.sort(cosines[:, column])[::-1][:top_k]
+        assert set(np.argsort(-cosines[:, column])[:top_k]) <= set(near[column].tolist())
+        np.testing.assert_allclose([hit.score for hit in hits[column]], best, atol=2e-6)
+        assert near[column].size < n / 2 or order == "best last"
+
+
+def test_no_queries_have_no_hits(index):
+    assert index.search_vectors(np.empty((0, 26)), 3) == []
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30), st.data())

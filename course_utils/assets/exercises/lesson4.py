@@ -1,0 +1,92 @@
+import math
+
+import numpy as np
+
+from course_utils import exercises, sampling
+
+
+# %% gigabytes
+def gigabytes(n, dimensions, bits=32):
+    """Memory of n vectors, in GB (a billion bytes each)."""
+    ### BEGIN SOLUTION
+    return n * dimensions * bits / 8 / 1e9
+    ### STUB
+    return ...
+    ### END SOLUTION
+
+
+exercises.check_gigabytes(gigabytes)
+
+
+# %% lowest_threshold
+def lowest_threshold(scores, right, wanted):
+    """Of (n,) scores, right or not: where precision is reached; math.inf if nowhere."""
+    ### BEGIN SOLUTION
+    for t in np.sort(scores):
+        if right[scores >= t].mean() >= wanted:
+            return t
+    return math.inf
+    ### STUB
+    return ...
+    ### END SOLUTION
+
+
+exercises.check_lowest_threshold(lowest_threshold)
+
+
+# %% softmax_with_temperature
+def softmax_with_temperature(z, T):
+    """z: an array of logits of any size; T: above 0; their probabilities."""
+    ### BEGIN SOLUTION
+    exponentials = np.exp((z - z.max()) / T)
+    return exponentials / exponentials.sum()
+    ### STUB
+    return ...
+    ### END SOLUTION
+
+
+exercises.check_softmax_with_temperature(softmax_with_temperature)
+
+
+# %% keep_k
+def keep_k(z, k):
+    """z: an array of logits; as many probabilities, exactly k above 0."""
+    ### BEGIN SOLUTION
+    best = np.argsort(-z, kind="stable")[:k]
+    cut = np.full(len(z), -np.inf)
+    cut[best] = z[best]
+    return sampling.softmax(cut)
+    ### STUB
+    return ...
+    ### END SOLUTION
+
+
+exercises.check_keep_k(keep_k)
+
+
+# %% nucleus
+def nucleus(z, T, p):
+    """z: an array of logits; their probabilities at T, cut to the nucleus."""
+    ### BEGIN SOLUTION
+    full = sampling.softmax(z, T)
+    order = np.argsort(-full, kind="stable")  # places of the words, best first
+    before = np.cumsum(full[order]) - full[order]  # what the better words hold together
+    kept = order[before < p]
+    cut = np.zeros(len(z))
+    cut[kept] = full[kept]
+    return cut / cut.sum()
+    ### STUB
+    # soft-max at T; from best to worst; keep until p is reached; sum to 1 again
+    return ...
+    ### END SOLUTION
+
+
+exercises.check_nucleus(nucleus)
+# %% setting
+### BEGIN SOLUTION
+setting = {"T": 1.1, "p": 0.8}
+### STUB
+setting = ...  # for instance {"T": 0.5, "k": 3, "p": 0.9}
+### END SOLUTION
+
+exercises.check_setting(setting)

@@ -1,0 +1,300 @@
+// Two widgets of the course without a kernel: plain functions that do what the Python functions of
+// the same name do (sampling.py, widgets.explore, geometry.py), and a page part for each.
+// tests/test_explorers_js.py compares every function with its Python original.
+
+const Explorers = (() => {
+  // ---- From logits to probabilities (sampling.py) ----
+
+  function softmax(logits, temperature = 1) {
+    let top = -Infinity;
+    for (const z of logits) if (z > top) top = z;
+    const out = new Float64Array(logits.length);
+    let sum = 0;
+    for (let i = 0; i < out.length; i++) sum += out[i] = Math.exp((logits[i] - top) / temperature);
+    for (let i = 0; i < out.length; i++) out[i] /= sum;
+    return out;
+  }
+
+  // Positions from the largest value to the smallest, ties by position.
+  function ranking(values) {
+    return Uint32Array.from(values.keys()).sort((i, j) => values[j] - values[i] || i - j);
+  }
+
+  // What remains of the probabilities after top-k, then top-p: the cut ones become 0.
+  function cut(full, order, k, p) {
+    const out = new Float64Array(full.length);
+    let kept = 0;
+    for (let i = 0; i < k; i++) kept += full[order[i]];
+    let before = 0;
+    let mass = 0;
+    for (let i = 0; i < k && (p === 1 || before / kept < p); i++) {
+      before += full[order[i]];
+      mass += out[order[i]] = full[order[i]];
+    }
+    for (let i = 0; i < out.length; i++) out[i] /= mass;
+    return { probabilities: out, mass };
+  }
+
+  function entropy(probabilities) {
+    let bits = 0;
+    for (const p of probabilities) if (p > 0) bits -= p * Math.log2(p);
+    return bits;
+  }
+
+  function explore(logits, temperature, topK, topP, bars = 12) {
+    const full = softmax(logits, temperature);
+    const order = ranking(full);
+    const { probabilities, mass } = cut(full, order, topK, topP);
+    return {
+      probabilities, mass,
+      shown: [...order.slice(0, bars)],
+      kept: probabilities.reduce((n, p) => n + (p > 0), 0),
+      entropy: entropy(probabilities),
+    };
+  }
+
+  // Ids of n drawn words: the first whose cumulated probability exceeds a uniform number.
+  function sample(probabilities, n, random = Math.random) {
+    return Array.from({ length: n }, () => {
+      let left = random();
+      const at = probabilities.findIndex((p) => (left -= p) < 0);
+      return at < 0 ? probabilities.findLastIndex((p) => p > 0) : at;
+    });
+  }
+
+  const ENTITIES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;" };
+  const escape = (text) => text.replace(/[&<>"']/g, (c) => ENTITIES[c]);
+  const thousands = (n) => n.toLocaleString("en-US");
+
+  function barsHtml(words, state, colors) {
+    const rows = state.shown.map((i, row) => {
+      const p = state.probabilities[i];
+      return (
+        '<tr><td style="text-align:right;padding:0 8px;white-space:nowrap">' + escape(words(i)) +
+        '</td><td style="width:340px"><div style="height:17px;min-width:2px;background:' +
+        `${p > 0 ? colors.kept : colors.removed};width:${(100 * p).toFixed(2)}%"></div></td>` +
+        `<td style="padding:0 8px" class="probability">${p.toFixed(2)}</td></tr>`
+      );
+    });
+    return (
+      `<table style="font-size:14px;line-height:1.4">${rows.join("")}</table>` +
+      `<p style="font-size:14px;margin:6px 0">entropy <b>${state.entropy.toFixed(2)} bits</b> · ` +
+      `kept <b>${thousands(state.kept)}</b> of ${thousands(state.probabilities.length)} · ` +
+      `kept mass <b>${state.mass.toFixed(3)}</b></p>`
+    );
+  }
+
+  // ---- The triplet loss in the plane (geometry.py) ----
+
+  const [SCALE, WIDTH, HEIGHT, ARROW] = [62, 460, 440, 0.6];
+  const STEPS = { positive: "pull", negative: "push", anchor: "anchor_step" };
+
+  function polar(distance, degrees) {
+    const angle = (degrees * Math.PI) / 180;
+    return [distance * Math.cos(angle), distance * Math.sin(angle)];
+  }
+
+  function tripletState(positive, negative, margin = 1, anchor = [0, 0]) {
+    const d_ap = Math.hypot(positive[0] - anchor[0], positive[1] - anchor[1]);
+    const d_an = Math.hypot(negative[0] - anchor[0], negative[1] - anchor[1]);
+    const loss = Math.max(0, d_ap - d_an + margin);
+    const unit = (from, to, length) =>
+      loss > 0 && length > 0 ? [(to[0] - from[0]) / length, (to[1] - from[1]) / length] : [0, 0];
+    const pull = unit(positive, anchor, d_ap);
+    const push = unit(anchor, negative, d_an);
+    return {
+      anchor, positive, negative, margin, d_ap, d_an, loss, zero_from: d_ap + margin, pull, push,
+      anchor_step: [0 - pull[0] - push[0], 0 - pull[1] - push[1]],
+    };
+  }
+
+  function label(x, y, words, anchor = "middle") {
+    return (
+      `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-size="18" ` +
+      'fill="#222222" font-family="sans-serif" stroke="white" stroke-width="4" ' +
+      `paint-order="stroke">${words}</text>`
+    );
+  }
+
+  // The point's name, set off to the side, where neither pull nor push runs.
+  function nameOf(x, y, name) {
+    const [dx, dy] = [x - WIDTH / 2, y - HEIGHT / 2];
+    const far = Math.hypot(dx, dy);
+    if (far < 1) return label(x, y + 32, name);
+    const side = dx > 0 ? 1 : -1;
+    const [ux, uy] = [(-side * dy) / far, (side * dx) / far];
+    return label(x + 18 * ux, y + 26 * uy + 6, name, ux > 0.4 ? "start" : ux < -0.4 ? "end" : "middle");
+  }
+
+  function line([x1, y1], [x2, y2], color, width) {
+    return (
+      `<line x1="${x1.toFixed(1)}" y1="${y1.toFixed(1)}" x2="${x2.toFixed(1)}" ` +
+      `y2="${y2.toFixed(1)}" stroke="${color}" stroke-width="${width}"/>`
+    );
+  }
+
+  function arrow(start, step, name, color) {
+    const length = Math.hypot(...step);
+    if (length < 1e-9) return "";
+    const [ux, uy] = [step[0] / length, -step[1] / length];
+    const [x, y] = [start[0] + SCALE * ARROW * step[0], start[1] - SCALE * ARROW * step[1]];
+    const head = [[x + 12 * ux, y + 12 * uy], [x - 7 * uy, y + 7 * ux], [x + 7 * uy, y - 7 * ux]];
+    const corners = head.map(([a, b]) => `${a.toFixed(1)},${b.toFixed(1)}`).join(" ");
+    return (
+      `<g class="${name}">${line(start, [x, y], color, 5)}` +
+      `<polygon points="${corners}" fill="${color}"/></g>`
+    );
+  }
+
+  function sentence(s) {
+    return `d(a, p) = ${s.d_ap.toFixed(2)}, d(a, n) = ${s.d_an.toFixed(2)}, loss ${s.loss.toFixed(2)}`;
+  }
+
+  function tripletSvg(state, colors) {
+    const middle = [WIDTH / 2, HEIGHT / 2];
+    const center = `cx="${middle[0].toFixed(1)}" cy="${middle[1].toFixed(1)}"`;
+    const [inner, outer] = [SCALE * state.d_ap, SCALE * state.zero_from];
+    const parts = [
+      `<rect width="${WIDTH}" height="${HEIGHT}" fill="#D5EFE4"/>`,
+      `<circle ${center} r="${outer.toFixed(1)}" fill="white" stroke="${colors.positive}" ` +
+        'stroke-width="2" stroke-dasharray="8 6"/>',
+      `<circle ${center} r="${inner.toFixed(1)}" fill="none" stroke="#8A8A8A" stroke-dasharray="2 5"/>`,
+      label(WIDTH / 2, HEIGHT - 12, "green: a negative here costs nothing"),
+    ];
+    if (outer - inner > 24) {
+      parts.push(label(WIDTH / 2, HEIGHT / 2 - (inner + outer) / 2 + 6, "margin"));
+    }
+    const pixel = ([x, y]) => [
+      WIDTH / 2 + SCALE * (x - state.anchor[0]),
+      HEIGHT / 2 - SCALE * (y - state.anchor[1]),
+    ];
+    for (const name of ["positive", "negative"]) {
+      parts.push(line(middle, pixel(state[name]), colors[name], 2));
+    }
+    for (const [name, step] of Object.entries(STEPS)) {
+      parts.push(arrow(pixel(state[name]), state[step], step, colors.text));
+    }
+    for (const name of Object.keys(STEPS)) {
+      const [x, y] = pixel(state[name]);
+      parts.push(`<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="10" fill="${colors[name]}"/>`);
+      parts.push(nameOf(x, y, name));
+    }
+    return (
+      `<svg class="triplet" width="${WIDTH}" height="${HEIGHT}" role="img" ` +
+      `viewBox="0 0 ${WIDTH} ${HEIGHT}"><title>${sentence(state)}</title>${parts.join("")}</svg>`
+    );
+  }
+
+  function tripletHtml({ d_ap, d_an, margin, loss, zero_from }) {
+    const [ap, an, m, l, free] = [d_ap, d_an, margin, loss, zero_from].map((x) => x.toFixed(2));
+    return (
+      '<div style="font-size:19px;line-height:1.6">' +
+      `d(a, p) = <b>${ap}</b><br>d(a, n) = <b>${an}</b>, free from ${free} on<br>` +
+      `max(0, ${ap} − ${an} + ${m})<br>` +
+      `loss = <b class="loss">${l}</b>: ${loss > 0 ? "pull and push" : "nothing moves"}</div>`
+    );
+  }
+
+  // ---- The parts of the page. Each .explorer holds what it needs as JSON, see slides_explorers.py ----
+
+  // A labelled slider; its number stands behind it. `text(value)` writes the number.
+  function slider(place, name, { min, max, step, value }, text, changed) {
+    const row = document.createElement("label");
+    row.className = "control";
+    row.innerHTML = `<span>${escape(name)}</span><input type="range"><output></output>`;
+    const input = row.querySelector("input");
+    Object.assign(input, { min, max, step, value });
+    input.setAttribute("aria-label", name);
+    const show = () => (row.querySelector("output").textContent = text(Number(input.value)));
+    input.addEventListener("input", () => (show(), changed()));
+    place.append(row);
+    show();
+    return {
+      get value() { return Number(input.value); },
+      set(settings) { Object.assign(input, settings); show(); },
+    };
+  }
+
+  function numbers(base64) {
+    const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+    return new Float32Array(bytes.buffer);
+  }
+
+  function button(place, text, clicked) {
+    const made = document.createElement("button");
+    made.textContent = text;
+    made.addEventListener("click", clicked);
+    place.append(made);
+  }
+
+  function sampling(place, { colors, choices }) {
+    const [controls, results] = [document.createElement("div"), document.createElement("div")];
+    place.append(controls, results);
+    const row = document.createElement("label");
+    row.className = "control";
+    row.innerHTML = "<span>logits</span><select></select>";
+    controls.append(row);
+    const select = row.querySelector("select");
+    for (const { name } of choices) select.add(new Option(name));
+    const [picture, drawn] = [document.createElement("div"), document.createElement("p")];
+    let words, logits, stops;
+    const state = () =>
+      explore(logits, temperature.value, stops[topK.value][1], topP.value);
+    const update = () => {
+      picture.innerHTML = barsHtml(words, state(), colors);
+      drawn.textContent = "";
+    };
+    const two = (x) => x.toFixed(2);
+    const temperature = slider(controls, "temperature", { min: 0.05, max: 5, step: 0.05, value: 1 }, two, update);
+    const topK = slider(controls, "top-k", { min: 0, max: 0, step: 1, value: 0 }, (i) => stops?.[i][0], update);
+    const topP = slider(controls, "top-p", { min: 0.05, max: 1, step: 0.05, value: 1 }, two, update);
+    const start = () => {
+      const chosen = choices[select.selectedIndex];
+      logits = numbers(chosen.logits);
+      words = chosen.words ? (i) => chosen.words[i] : (i) => `word ${thousands(i + 1)}`;
+      stops = chosen.stops;
+      topK.set({ max: stops.length - 1, value: stops.length - 1 });
+      temperature.set({ value: 1 });
+      topP.set({ value: 1 });
+      update();
+    };
+    button(controls, "Draw 20 words", () => {
+      const ids = sample(state().probabilities, 20);
+      drawn.textContent = ids.map(words).join(" · ");
+    });
+    button(controls, "Reset", start);
+    results.append(picture);
+    controls.append(drawn);
+    select.addEventListener("change", start);
+    start();
+  }
+
+  function triplet(place, { colors, margin }) {
+    const [drawing, side] = [document.createElement("div"), document.createElement("div")];
+    place.append(drawing, side);
+    const figures = document.createElement("div");
+    const update = () => {
+      const state = tripletState(
+        polar(dp.value, ap.value), polar(dn.value, an.value), width.value,
+      );
+      drawing.innerHTML = tripletSvg(state, colors);
+      figures.innerHTML = tripletHtml(state);
+    };
+    const distance = (name, value) =>
+      slider(side, name, { min: 0, max: 3, step: 0.05, value }, (x) => x.toFixed(2), update);
+    const angle = (name, value) =>
+      slider(side, name, { min: -180, max: 180, step: 5, value }, String, update);
+    const [dp, ap] = [distance("d(a, p)", 1.2), angle("angle of p", 140)];
+    const [dn, an] = [distance("d(a, n)", 1.6), angle("angle of n", 20)];
+    const width = slider(side, "margin", { min: 0, max: 2, step: 0.05, value: margin }, (x) => x.toFixed(2), update);
+    side.append(figures);
+    update();
+  }
+
+  function mount(place) {
+    const data = JSON.parse(place.querySelector("script").textContent);
+    ({ sampling, triplet })[place.dataset.kind](place, data);
+  }
+
+  return { softmax, explore, entropy, sample, barsHtml, polar, tripletState, tripletSvg, tripletHtml, mount };
+})();

@@ -1,0 +1,184 @@
+"""The triplet loss as a picture in the plane: what pulls, what pushes, and where nothing happens.
+
+``L = max(0, d(a, p) - d(a, n) + margin)`` with Euclidean distances (Schroff et al. 2015, FaceNet;
+Reimers & Gurevych 2019, section 3). ``triplet_state`` is plain arithmetic on pairs ``(x, y)``, so
+that it can be written in any language; ``triplet_svg`` draws what it returns.
+"""
+
+from __future__ import annotations
+
+import math
+
+from course_utils import plots
+
+STEPS = {"positive": "pull", "negative": "push", "anchor": "anchor_step"}
+ARROW = 0.6  # length of a gradient of length 1 in the drawing
+SCALE, WIDTH, HEIGHT = 62, 460, 440  # pixels for one unit; pixels of the drawing
+
+
+def polar(distance: float, degrees: float) -> tuple[float, float]:
+    """The point at this distance from the origin; 0° is right, 90° is up."""
+    angle = math.radians(degrees)
+    return distance * math.cos(angle), distance * math.sin(angle)
+
+
+def triplet_state(positive, negative, margin: float = 1.0, anchor=(0.0, 0.0)) -> dict:
+    """The triplet loss of three points ``(x, y)``, and where one step of training moves each.
+
+    Returns a dict:
+
+    - ``anchor``, ``positive``, ``negative``, ``margin``: as given, floats
+    - ``d_ap``, ``d_an``: the two distances
+    - ``loss``: ``max(0, d_ap - d_an + margin)``
+    - ``zero_from``: ``d_ap + margin``; a negative at least this far from the anchor costs nothing
+    - ``pull``, ``push``, ``anchor_step``: the negative gradient at positive, negative and anchor.
+      The pull points to the anchor, the push away from it, both of length 1 however far the
+      points are; the anchor gets the opposite of their sum. All are (0, 0) where the loss is 0,
+      and a point that lies on the anchor has no direction and gets (0, 0).
+
+    Raises ValueError for a margin below 0 and for numbers that are not finite.
+    """
+    (ax, ay), (px, py), (nx, ny) = anchor, positive, negative
+    if not all(math.isfinite(value) for value in (ax, ay, px, py, nx, ny, margin)):
+        raise ValueError("the points and the margin must be finite numbers")
+    if margin < 0:
+        raise ValueError(f"the margin must be 0 or more; got {margin}")
+    d_ap = math.hypot(px - ax, py - ay)
+    d_an = math.hypot(nx - ax, ny - ay)
+    loss = max(0.0, d_ap - d_an + margin)
+    pull, push = (0.0, 0.0), (0.0, 0.0)
+    if loss > 0 and d_ap > 0:
+        pull = ((ax - px) / d_ap, (ay - py) / d_ap)
+    if loss > 0 and d_an > 0:
+        push = ((nx - ax) / d_an, (ny - ay) / d_an)
+    return {
+        "anchor": (float(ax), float(ay)),
+        "positive": (float(px), float(py)),
+        "negative": (float(nx), float(ny)),
+        "margin": float(margin),
+        "d_ap": d_ap,
+        "d_an": d_an,
+        "loss": loss,
+        "zero_from": d_ap + margin,
+        "pull": pull,
+        "push": push,
+        "anchor_step": (0.0 - pull[0] - push[0], 0.0 - pull[1] - push[1]),  # never -0.0
+    }
+
+
+def triplet_svg(state: dict) -> str:
+    """``triplet_state``'s result as SVG: points, distances, arrows, and the green zero region."""
+    colors, middle = plots.COLORS, (WIDTH / 2, HEIGHT / 2)
+    center = f'cx="{middle[0]}" cy="{middle[1]}"'
+    inner, outer = SCALE * state["d_ap"], SCALE * state["zero_from"]
+    parts = [
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#D5EFE4"/>',
+        f'<circle {center} r="{outer:.1f}" fill="white" stroke="{colors["positive"]}"'
+        ' stroke-width="2" stroke-dasharray="8 6"/>',
+        f'<circle {center} r="{inner:.1f}" fill="none" stroke="#8A8A8A" stroke-dasharray="2 5"/>',
+        _text(WIDTH / 2, HEIGHT - 12, "green: a negative here costs nothing"),
+    ]
+    if outer - inner > 24:
+        parts.append(_text(WIDTH / 2, HEIGHT / 2 - (inner + outer) / 2 + 6, "margin"))
+    pixels = {name: _pixel(state[name], state["anchor"]) for name in STEPS}
+    for name in ("positive", "negative"):
+        parts.append(_line(middle, pixels[name], colors[name], 2))
+    for name, step in STEPS.items():
+        parts.append(_arrow(pixels[name], state[step], step))
+    for name, (x, y) in pixels.items():
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="10" fill="{colors[name]}"/>')
+        parts.append(_label(x, y, name))
+    return (
+        f'<svg class="triplet" width="{WIDTH}" height="{HEIGHT}" role="img"'
+        f' viewBox="0 0 {WIDTH} {HEIGHT}"><title>{_sentence(state)}</title>{"".join(parts)}</svg>'
+    )
+
+
+def triplet_html(state: dict) -> str:
+    """The loss written out in figures, as it is computed."""
+    d_ap, d_an, margin, loss = (state[key] for key in ("d_ap", "d_an", "margin", "loss"))
+    verdict = "pull and push" if loss > 0 else "nothing moves"
+    return (
+        '<div style="font-size:19px;line-height:1.6">'
+        f"d(a, p) = <b>{d_ap:.2f}</b><br>d(a, n) = <b>{d_an:.2f}</b>,"
+        f" free from {state['zero_from']:.2f} on<br>"
+        f"max(0, {d_ap:.2f} − {d_an:.2f} + {margin:.2f})<br>"
+        f'loss = <b class="loss">{loss:.2f}</b>: {verdict}</div>'
+    )
+
+
+def triplet_figure(state: dict):
+    """The same drawing as a matplotlib figure, for places without a kernel."""
+    fig, ax = plots.plt.subplots(figsize=(6, 5.8))
+    x0, y0 = state["anchor"]
+    half = WIDTH / SCALE / 2, HEIGHT / SCALE / 2
+    ax.set(xlim=(x0 - half[0], x0 + half[0]), ylim=(y0 - half[1], y0 + half[1]), aspect="equal")
+    ax.set(xticks=[], yticks=[], facecolor="#D5EFE4", title="green: a negative here costs nothing")
+    ring = {"facecolor": "white", "edgecolor": plots.COLORS["positive"], "linestyle": "--"}
+    ax.add_patch(plots.plt.Circle((x0, y0), state["zero_from"], **ring))
+    for name, step in STEPS.items():
+        (x, y), (dx, dy) = state[name], state[step]
+        ax.plot([x0, x], [y0, y], color=plots.COLORS[name], linewidth=1.5)
+        if (dx, dy) != (0, 0):
+            ax.arrow(x, y, ARROW * dx, ARROW * dy, width=0.03, color=plots.COLORS["text"])
+        ax.plot(x, y, "o", markersize=12, color=plots.COLORS[name])
+        ax.annotate(name, (x, y), (10, -20), textcoords="offset points")
+    ax.set_xlabel(_sentence(state))
+    return fig
+
+
+def _sentence(state: dict) -> str:
+    return f"d(a, p) = {state['d_ap']:.2f}, d(a, n) = {state['d_an']:.2f}, loss {state['loss']:.2f}"
+
+
+def _pixel(point, anchor) -> tuple[float, float]:
+    """The anchor stands in the middle of the drawing; y grows downwards there."""
+    return (
+        WIDTH / 2 + SCALE * (point[0] - anchor[0]),
+        HEIGHT / 2 - SCALE * (point[1] - anchor[1]),
+    )
+
+
+def _text(x: float, y: float, words: str, anchor: str = "middle") -> str:
+    """Words with a white rim, so that a line behind them does not cross them out."""
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="18" fill="#222222"'
+        ' font-family="sans-serif" stroke="white" stroke-width="4" paint-order="stroke">'
+        f"{words}</text>"
+    )
+
+
+def _label(x: float, y: float, name: str) -> str:
+    """The point's name, set off to the side, where neither pull nor push runs."""
+    dx, dy = x - WIDTH / 2, y - HEIGHT / 2
+    far = math.hypot(dx, dy)
+    if far < 1:
+        return _text(x, y + 32, name)
+    side = 1 if dx > 0 else -1  # the side that lies lower
+    ux, uy = -side * dy / far, side * dx / far
+    anchor = "start" if ux > 0.4 else "end" if ux < -0.4 else "middle"
+    return _text(x + 18 * ux, y + 26 * uy + 6, name, anchor)
+
+
+def _line(start, end, color: str, width: int) -> str:
+    (x1, y1), (x2, y2) = start, end
+    return (
+        f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"'
+        f' stroke="{color}" stroke-width="{width}"/>'
+    )
+
+
+def _arrow(start, step, name: str) -> str:
+    """An arrow from the pixel ``start`` along ``step``; nothing where the step is zero."""
+    length = math.hypot(*step)
+    if length < 1e-9:
+        return ""
+    ux, uy = step[0] / length, -step[1] / length
+    x, y = start[0] + SCALE * ARROW * step[0], start[1] - SCALE * ARROW * step[1]
+    head = [(x + 12 * ux, y + 12 * uy), (x - 7 * uy, y + 7 * ux), (x + 7 * uy, y - 7 * ux)]
+    corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in head)
+    color = plots.COLORS["text"]
+    return (
+        f'<g class="{name}">{_line(start, (x, y), color, 5)}'
+        f'<polygon points="{corners}" fill="{color}"/></g>'
+    )

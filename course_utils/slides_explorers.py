@@ -1,0 +1,106 @@
+"""The widgets that stay alive on exported slides: the sampling explorer, the triplet geometry.
+
+The cell that shows one is found by its call. In the export a ``<div class="explorer">`` with the
+widget's data stands before its figure, and ``assets/slides/explorers.js`` brings it to life: the
+same sums as in the notebook, done by the page. All other widgets are shown by their figure.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import json
+
+import numpy as np
+
+KINDS = ("sampling_explorer", "triplet_geometry")
+
+
+def enliven(nb) -> None:
+    """Add the live HTML to the stored figure of every sampling explorer and triplet geometry.
+
+    Changes the notebook ``nb`` (nbformat). Raises ValueError for a call whose arguments are known
+    only by running it.
+    """
+    constants = {}
+    for cell in nb.cells:
+        if cell.cell_type != "code":
+            continue
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                constants |= {ast.unparse(name): node.value for name in node.targets}
+            if isinstance(node, ast.Call) and _name(node) in KINDS:
+                html = globals()[f"{_name(node)}_html"](**_arguments(node, constants))
+                for output in cell.outputs:
+                    if "image/png" in output.get("data", {}):
+                        output.data["text/html"] = html
+
+
+def _name(call: ast.Call) -> str:
+    return ast.unparse(call.func).rpartition(".")[2]
+
+
+def _arguments(call: ast.Call, constants: dict) -> dict:
+    """The arguments of a call by name; a variable counts as what was assigned to it last."""
+    given = {keyword.arg: keyword.value for keyword in call.keywords}
+    if call.args:  # the first by its name
+        given[{"sampling_explorer": "logits", "triplet_geometry": "margin"}[_name(call)]] = (
+            call.args[0]
+        )
+    try:
+        return {
+            name: ast.literal_eval(constants.get(ast.unparse(value), value))
+            for name, value in given.items()
+        }
+    except ValueError:
+        raise ValueError(
+            f"the slides must know the arguments of {ast.unparse(call)} without running it: "
+            "give numbers and texts, or variables to which one was assigned"
+        ) from None
+
+
+def sampling_explorer_html(sentence: str | None = None, seed: int = 0) -> str:
+    """The sampling explorer as HTML with its logits inside, in float32.
+
+    As in the notebook: the sentence's logits from course-bert, then ``widgets.sample_logits()``.
+    Raises as ``masked.mask_logits``.
+    """
+    from course_utils import masked, plots, widgets
+
+    choices = widgets.sample_logits()
+    if sentence is not None:
+        choices = {sentence: masked.mask_logits(sentence)} | choices
+    colors = {name: plots.COLORS[name] for name in ("kept", "removed")}
+    return _explorer(
+        "sampling", {"colors": colors, "choices": [_choice(*c) for c in choices.items()]}
+    )
+
+
+def _choice(name: str, words_and_logits) -> dict:
+    from course_utils import widgets
+
+    words, logits = words_and_logits
+    made_up = words[-1] == f"word {len(words):,}"  # the page counts them itself
+    return {
+        "name": name,
+        "words": None if made_up else list(words),
+        "logits": base64.b64encode(np.asarray(logits, dtype="<f4").tobytes()).decode(),
+        "stops": widgets.top_k_options(len(logits)),
+    }
+
+
+def triplet_geometry_html(margin: float = 1.0) -> str:
+    """The triplet geometry as HTML."""
+    from course_utils import plots
+
+    colors = {name: plots.COLORS[name] for name in ("anchor", "positive", "negative", "text")}
+    return _explorer("triplet", {"colors": colors, "margin": margin})
+
+
+def _explorer(kind: str, data: dict) -> str:
+    """``<`` is written so that no text of the data can end the script element."""
+    text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
+    return (
+        f'<div class="explorer" data-kind="{kind}">'
+        f'<script type="application/json">{text}</script></div>'
+    )

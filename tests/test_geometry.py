@@ -1,0 +1,180 @@
+"""The triplet loss in the plane, held against PyTorch's loss and its gradients."""
+
+import math
+import re
+import xml.etree.ElementTree as ET
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from course_utils import geometry, plots
+
+POINT = st.tuples(st.floats(-5, 5, width=32), st.floats(-5, 5, width=32))
+ZERO = (0.0, 0.0)
+
+
+def reference(positive, negative, margin, anchor):
+    """Loss and negative gradients of PyTorch's triplet_margin_loss, in float64."""
+    points = [
+        torch.tensor([p], dtype=torch.float64, requires_grad=True)
+        for p in (anchor, positive, negative)
+    ]
+    loss = torch.nn.functional.triplet_margin_loss(*points, margin=margin, eps=0)
+    loss.backward()
+    return loss.item(), [-p.grad[0].numpy() for p in points]
+
+
+@settings(deadline=None)
+@given(POINT, POINT, st.floats(0.01, 3), POINT)
+def test_triplet_state_equals_pytorch_with_gradients(positive, negative, margin, anchor):
+    state = geometry.triplet_state(positive, negative, margin, anchor)
+    assume(abs(state["d_ap"] - state["d_an"] + margin) > 1e-9)  # on the edge PyTorch still moves
+    assume(min(state["d_ap"], state["d_an"]) > 1e-6 or positive == anchor or negative == anchor)
+    loss, steps = reference(positive, negative, margin, anchor)
+    assert state["loss"] == pytest.approx(loss, abs=1e-9)
+    ours = [state["anchor_step"], state["pull"], state["push"]]
+    np.testing.assert_allclose(ours, steps, atol=1e-9)
+
+
+def test_the_numbers_of_a_worked_example():
+    state = geometry.triplet_state((0, 3), (4, 0), 2)
+    assert (state["d_ap"], state["d_an"], state["loss"], state["zero_from"]) == (3, 4, 1, 5)
+    assert state["pull"] == (0, -1) and state["push"] == (1, 0)  # to the anchor, away from it
+    assert state["anchor_step"] == (-1, 1)
+
+
+def test_nothing_moves_from_the_zero_region_on():
+    for far in (5, 5.1, 100):
+        state = geometry.triplet_state((0, 3), (far, 0), 2)
+        assert state["loss"] == 0
+        assert state["pull"] == state["push"] == state["anchor_step"] == ZERO
+    assert geometry.triplet_state((0, 3), (4.999, 0), 2)["push"] == (1, 0)
+
+
+def test_a_point_on_the_anchor_has_no_direction():
+    state = geometry.triplet_state(ZERO, ZERO, 0.5)
+    assert state["loss"] == 0.5
+    assert state["pull"] == state["push"] == state["anchor_step"] == ZERO
+
+
+def test_a_step_along_the_arrows_lowers_the_loss():
+    before = geometry.triplet_state((1, 1), (-0.5, 1), 1)
+    moved = {
+        name: tuple(x + 0.1 * dx for x, dx in zip(before[name], before[step], strict=True))
+        for name, step in geometry.STEPS.items()
+    }
+    assert geometry.triplet_state(**moved, margin=1)["loss"] < before["loss"] - 0.2
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (((0, 1), (1, 0), -0.1), "margin must be 0 or more"),
+        (((0, math.nan), (1, 0), 1), "finite"),
+        (((0, 1), (math.inf, 0), 1), "finite"),
+        (((0, 1), (1, 0), math.nan), "finite"),
+    ],
+)
+def test_triplet_state_refuses(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        geometry.triplet_state(*arguments)
+
+
+@settings(deadline=None)
+@given(st.floats(0, 10), st.floats(-720, 720))
+def test_polar(distance, degrees):
+    expected = distance * np.exp(1j * np.deg2rad(degrees))
+    np.testing.assert_allclose(
+        geometry.polar(distance, degrees), (expected.real, expected.imag), atol=1e-9
+    )
+
+
+# ---- the drawing --------------------------------------------------------------------------------
+
+
+def drawn(state):
+    """The drawing's elements, once it is well-formed."""
+    return ET.fromstring(geometry.triplet_svg(state))
+
+
+def centers(svg):
+    """Where the circle of each colour is drawn, in pixels."""
+    return {
+        c.get("fill"): (float(c.get("cx")), float(c.get("cy")))
+        for c in svg.iter("circle")
+        if c.get("r") == "10"
+    }
+
+
+def test_points_are_drawn_in_their_colours_where_they_are():
+    at = centers(drawn(geometry.triplet_state((1, 0), (0, 2), 1)))
+    x, y = geometry.WIDTH / 2, geometry.HEIGHT / 2
+    assert at == {
+        plots.COLORS["anchor"]: (x, y),
+        plots.COLORS["positive"]: (x + geometry.SCALE, y),
+        plots.COLORS["negative"]: (x, y - 2 * geometry.SCALE),
+    }
+
+
+def test_the_anchor_stands_in_the_middle_wherever_it_is():
+    here = geometry.triplet_svg(geometry.triplet_state((1, 0), (0, 2), 1))
+    there = geometry.triplet_svg(geometry.triplet_state((4, 3), (3, 5), 1, anchor=(3, 3)))
+    assert here == there
+
+
+def test_the_border_of_the_zero_region():
+    svg = drawn(geometry.triplet_state((1, 0), (0, 2), 0.5))
+    outer, inner = [float(c.get("r")) for c in svg.iter("circle")][:2]
+    assert (outer, inner) == (1.5 * geometry.SCALE, geometry.SCALE)
+
+
+def test_arrows_only_where_something_moves():
+    arrows = {"pull", "push", "anchor_step"}
+    svg = drawn(geometry.triplet_state((0, 1), (1, 0), 1))
+    assert {g.get("class") for g in svg.iter("g")} == arrows
+    assert not list(drawn(geometry.triplet_state((0, 1), (3, 0), 1)).iter("g"))
+    opposite = drawn(geometry.triplet_state((1, 0), (2, 0), 2))  # the anchor's two steps add to 0
+    assert {g.get("class") for g in opposite.iter("g")} == arrows - {"anchor_step"}
+
+
+def test_the_push_points_outwards():
+    svg = drawn(geometry.triplet_state((0, 1), (-1, 1), 1))
+    push = next(g for g in svg.iter("g") if g.get("class") == "push")
+    line = {key: float(value) for key, value in push.find("line").items() if key in "x1y1x2y2"}
+    assert line["x2"] < line["x1"] < geometry.WIDTH / 2  # left and up, away from the anchor
+    assert line["y2"] < line["y1"] < geometry.HEIGHT / 2
+
+
+@settings(deadline=None)
+@given(st.floats(0, 3), st.floats(-180, 180))
+def test_the_sliders_points_and_their_names_stay_inside_the_drawing(distance, degrees):
+    svg = drawn(geometry.triplet_state(geometry.polar(distance, degrees), (1, 0), 1))
+    x, y = centers(svg)[plots.COLORS["positive"]]
+    assert 10 <= x <= geometry.WIDTH - 10 and 10 <= y <= geometry.HEIGHT - 10
+    label = next(t for t in svg.iter("text") if t.text == "positive")
+    x, half = float(label.get("x")), 33  # half the width of "positive" at 18 pixels
+    start = {"start": x, "middle": x - half, "end": x - 2 * half}[label.get("text-anchor")]
+    assert 0 <= start and start + 2 * half <= geometry.WIDTH
+    assert 18 <= float(label.get("y")) <= geometry.HEIGHT
+
+
+def test_the_loss_written_out():
+    html = geometry.triplet_html(geometry.triplet_state((0, 1.2), (1.6, 0), 1))
+    assert "max(0, 1.20 − 1.60 + 1.00)" in html and "free from 2.20 on" in html
+    assert re.search(r'class="loss">0.60</b>: pull and push', html)
+    html = geometry.triplet_html(geometry.triplet_state((0, 1.2), (2.2, 0), 1))
+    assert re.search(r'class="loss">0.00</b>: nothing moves', html)
+
+
+def test_the_static_figure_shows_the_same():
+    fig = geometry.triplet_figure(geometry.triplet_state((0, 1.2), (1.6, 0), 1))
+    [ax] = fig.axes
+    circle = next(p for p in ax.patches if isinstance(p, plt.Circle))
+    assert circle.radius == 2.2
+    assert ax.get_xlabel() == "d(a, p) = 1.20, d(a, n) = 1.60, loss 0.60"
+    assert {text.get_text() for text in ax.texts} == {"anchor", "positive", "negative"}
+    plt.close(fig)

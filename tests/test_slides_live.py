@@ -1,0 +1,154 @@
+"""Live slides: the notebook itself as a deck in JupyterLab, with its kernel (sliveshow).
+
+Needs a Chromium (see course_utils/slides_check.py); without one all of this is skipped.
+"""
+
+import re
+
+import nbformat
+import pytest
+from browser import ROOT, eventually, opened, press, run_all, widget
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from test_lab import running_lab
+
+from course_utils import slides_check
+
+pytestmark = pytest.mark.skipif(
+    slides_check.chromium() is None,
+    reason="no Chromium: install it (apt install chromium) or name it in CHROMIUM",
+)
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+START_MS = 120_000
+KERNEL = {"name": "python3", "display_name": "Python 3"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with running_lab(tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("log") / "log") as s:
+        yield s
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium without a window. Closed with this module: others start their own."""
+    with slides_check.browser() as shown:
+        yield shown
+
+
+def slide_type(cell):
+    return cell.metadata.slideshow.slide_type
+
+
+def start(page, cells: int) -> None:
+    """Wait until the notebook is all there, then start the deck from its menu."""
+    page.wait_for_function(
+        "n => document.querySelectorAll('.jp-Notebook .jp-Cell').length === n",
+        arg=cells,
+        timeout=START_MS,
+    )
+    page.get_by_role("menuitem", name="Sliveshow").click()
+    page.get_by_text("Start from first cell (full screen)").click()
+    page.locator(".reveal.ready").wait_for(timeout=START_MS)
+
+
+def leave(page) -> None:
+    """Leave full screen, as the Escape key does in a window."""
+    page.evaluate("document.exitFullscreen()")
+    page.locator(".reveal").wait_for(state="detached", timeout=START_MS)
+
+
+def current(page) -> str:
+    """The text of the slide that is shown."""
+    return page.locator(".slides section.present:not(.stack)").inner_text()
+
+
+def notebook():
+    """Five slides, one with a widget; a cell to skip, and one for the notes."""
+    kinds = {
+        "# First": "slide",
+        "never shown": "skip",
+        "asked only by the speaker": "notes",
+        "# Second": "slide",
+        "## Below": "subslide",
+        "# Third": "slide",
+    }
+    cells = [
+        new_markdown_cell(text, metadata={"slideshow": {"slide_type": kind}})
+        for text, kind in kinds.items()
+    ]
+    code = "from course_utils import widgets\nbox = widgets.sampling_explorer()"
+    cells.append(new_code_cell(code, metadata={"slideshow": {"slide_type": "slide"}}))
+    return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+
+
+@pytest.fixture(scope="module")
+def seen(server, browser):
+    """The small notebook, run, as a deck; every test leaves it at its first slide."""
+    with opened(browser, server, notebook()) as found:
+        run_all(found.page)
+        start(found.page, len(notebook().cells))
+        yield found
+
+
+def test_the_deck_starts_at_the_first_slide_in_full_screen(seen):
+    assert "First" in current(seen.page)
+    assert seen.page.evaluate("Boolean(document.fullscreenElement)")
+
+
+def test_pages_turn_both_ways_and_hidden_cells_stay_hidden(seen):
+    page = seen.page
+    order = ["First", "Second", "Below", "Third", "temperature"]
+    for wanted in order[1:]:
+        page.keyboard.press("Space")
+        eventually(lambda: current(page), lambda text, wanted=wanted: wanted in text)
+        for hidden in ("never shown", "asked only by the speaker"):
+            assert not page.get_by_text(hidden).is_visible()
+    for wanted in reversed(order[:-1]):
+        page.keyboard.press("Shift+Space")
+        eventually(lambda: current(page), lambda text, wanted=wanted: wanted in text)
+
+
+def test_a_widget_on_a_slide_reacts(seen):
+    page = seen.page
+    for _ in range(4):
+        page.keyboard.press("Space")
+    eventually(lambda: "temperature" in current(page), True)
+    box = widget(page, "temperature")
+    bars = lambda: box.locator(".probability").all_inner_texts()  # noqa: E731
+    eventually(bars, ["0.88", "0.12"])
+    press(box, "temperature", *["ArrowRight"] * 20)  # by 0.05 each, to 2
+    eventually(bars, ["0.73", "0.27"])
+    assert "temperature" in current(page)  # the slider's keys turned no page
+
+
+def test_leaving_gives_the_notebook_back_unharmed(seen):
+    page, cells = seen.page, notebook().cells
+    leave(page)
+    shown = page.locator(".jp-Notebook .jp-Cell")
+    assert shown.count() == len(cells)
+    texts = shown.all_inner_texts()
+    for cell, text in zip(cells, texts, strict=True):
+        assert re.sub(r"^#+ ", "", cell.source.splitlines()[-1]) in text
+    assert widget(page, "temperature").is_visible()
+    assert "Second" in texts[3] and page.get_by_role("menuitem", name="File").is_visible()
+    start(page, len(cells))  # and it can be started again
+    assert "First" in current(page)
+    leave(page)
+    assert seen.complaints == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_each_notebook_of_the_course_becomes_a_deck(server, browser, path):
+    nb = nbformat.read(path, as_version=4)
+    starts = [cell for cell in nb.cells if slide_type(cell) in ("slide", "subslide")]
+    on_slides = [cell for cell in nb.cells if slide_type(cell) not in ("skip", "notes")]
+    with opened(browser, server, nb) as found:
+        start(found.page, len(nb.cells))
+        title = re.search(r"^# (.*)", nb.cells[0].source, re.M)[1]
+        assert title in current(found.page)
+        deck = found.page.locator(".reveal .slides")
+        assert deck.locator("section:not(.stack)").count() == len(starts)
+        assert deck.locator(".jp-Cell").count() == len(on_slides)
+        leave(found.page)
+        assert found.page.locator(".jp-Notebook .jp-Cell").count() == len(nb.cells)
+        assert found.complaints == []

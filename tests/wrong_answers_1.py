@@ -1,0 +1,110 @@
+"""Typical wrong answers to the exercises of notebook 1, and words of the hint each must get."""
+
+COOLING = (
+    'alike = ["The fan on the ceiling cools the room at night.",\n'
+    '         "Switch on the fan, it is hot in this kitchen."]\n'
+)
+LEEDS = 'odd = "She is a fan of the football team from Leeds."'
+
+WRONG = {
+    "causal_mask": [
+        ("return torch.ones(n, n).triu()", "look to the right"),
+        ("return torch.ones(n, n, dtype=torch.bool).tril(-1)", "at itself, too"),
+        ("return torch.ones(n, n, dtype=torch.bool).triu(1)", "where it may not"),
+        ("return torch.ones(n, n)", "nothing is hidden"),
+        ('return torch.full((n, n), float("-inf")).triu(1)', "only True and False"),
+        ("return [True] * n", "the mask is (4, 4)"),
+        ("return torch.eye(n)", "row i must be True up to"),
+        ("return np.tril(np.ones((4, 4)))", "for 1 words"),
+        ("return torch.tril(n)", "your code stops"),
+    ],
+    "whole_words": [
+        ("return chosen", "still in sight"),
+        (
+            "out = set(chosen)\n"
+            "for i, token in enumerate(tokens):\n"
+            '    if token.startswith("##") and i - 1 in out:\n'
+            "        out.add(i)\n"
+            "return out",
+            "look to the left, too",
+        ),
+        (
+            "out = set(chosen)\n"
+            "for i in range(len(tokens) - 1, 0, -1):\n"
+            '    if tokens[i].startswith("##") and i in out:\n'
+            "        out.add(i - 1)\n"
+            "return out or [99]",
+            "still in sight",
+        ),
+        ("return {i + d for i in chosen for d in (0, 1, 2)}", "another word"),
+        ('return [i for i, t in enumerate(tokens) if t.startswith("##")]', "you let go of some"),
+        ("return [i in chosen for i in range(len(tokens))]", "not one yes or no"),
+        ("return len(chosen)", "a list (or a set)"),
+    ],
+    "days_for_all_pairs": [
+        ("return n * n / pairs_per_second / 86_400", "counts every pair twice"),
+        ("return n**2 / 2 / pairs_per_second / 86_400", "n - 1 partners"),
+        ("return n * (n - 1) / pairs_per_second / 86_400", "Halve it"),
+        ("return n * (n + 1) / 2 / pairs_per_second / 86_400", "not n + 1"),
+        ("return n * (n - 1) / 2 / pairs_per_second", "these are seconds"),
+        ("return n * (n - 1) / 2 / pairs_per_second / 3600", "these are hours"),
+        ("return n / pairs_per_second / 86_400", "against n"),
+        ("return n * (n - 1) / 2 * pairs_per_second / 86_400", "you multiplied"),
+        ("return 2.7", "days, not 2.7"),
+    ],
+    "right_side": [
+        ('left, one, other = "They heard a noise", "in the house.", "outside."', "stands once"),
+        ('left, one, other = "The", "[MASK] barked.", "[MASK] sang."', "in the left part"),
+        (
+            'left, one, other = "She is [MASK]", "of the [MASK].", "to me."',
+            "the endings hold no [MASK]",
+        ),
+        ('left, one, other = "She [MASK]", "going home.", "going home."', "are the same"),
+        ('left, one, other = "She [MASK]", "going home.", ""', "both endings"),
+        (
+            'left, one, other = "The old [MASK] ", "sailed across the sea.", "smiled."',
+            "the lesson's",
+        ),
+        (
+            'left, one, other = "One of [MASK]", "famous men here.", "famous women here."',
+            "both times",
+        ),
+        ("left, one, other = 1, 2, 3", "three texts"),
+    ],
+    "two_meanings": [
+        (
+            'word = "fly"\nalike = ["Many birds fly south before the winter.",\n'
+            '         "They fly to Rome twice a year for work."]\n'
+            'odd = "There is a fly in my soup, please take it back."',
+            "too close",
+        ),
+        (
+            'word = "fan"\nalike = ["The fan on the ceiling cools the room at night.",\n'
+            '         "She is a fan of the football team from Leeds."]\n'
+            'odd = "Switch on the fan, it is hot in this kitchen."',
+            "is the nearer one",
+        ),
+        (f'word = "fans"\n{COOLING}{LEEDS}', "must stand in it once"),
+        (f'word = "fan"\nalike = ["", "A fan."]\n{LEEDS}', "must stand in it once"),
+        (
+            'word = "fan"\nalike = ["The fan on the ceiling cools the room.",\n'
+            f'         "The fan on the ceiling cools the hall."]\n{LEEDS}',
+            "nearly one",
+        ),
+        (f'word = "fan"\n{COOLING}odd = "A fan cheered."', "too short"),
+        (f'word = "fan"\n{COOLING}odd = alike[1]', "the same sentence"),
+        (
+            'word = "bank"\nalike = ["They fished from the grassy bank all day.",\n'
+            '         "Ducks nest on the other bank of the river."]\n'
+            'odd = "My bank charges a fee for every card."',
+            "the lesson's",
+        ),
+        (
+            'word = "biryani"\nalike = ["She cooks a spicy biryani on Sundays.",\n'
+            '         "The best biryani of Lucknow is sold here."]\n'
+            'odd = "He named his old brown dog biryani."',
+            "only in pieces",
+        ),
+        (f'word = "fan"\nalike = "The fan cools the room."\n{LEEDS}', "a list of two"),
+    ],
+}
