@@ -42,3 +42,26 @@ def pytest_terminal_summary(terminalreporter):
     for kind, found in counts.items():
         listed = ", ".join(f"{number} {outcome}" for outcome, number in found.items())
         terminalreporter.write_line(f"{kind}: {listed or 'none'}")
+
+
+@pytest.fixture(scope="module")
+def shown():
+    """A Chromium without a window. Closed with this module: others start their own."""
+    from course_utils import slides_check
+
+    if slides_check.chromium() is None:
+        pytest.skip("no Chromium: install it (apt install chromium) or name it in CHROMIUM")
+    pytest.importorskip("playwright", reason="pip install playwright")
+    with slides_check.browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def displayed(monkeypatch):
+    """What a widget displays: (data, options) pairs. Every figure must be closed at the end."""
+    import matplotlib.pyplot as plt
+
+    calls = []
+    monkeypatch.setattr("IPython.display.display", lambda data, **more: calls.append((data, more)))
+    yield calls
+    assert plt.get_fignums() == []

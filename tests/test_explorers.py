@@ -3,7 +3,6 @@
 import re
 
 import ipywidgets as w
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -22,13 +21,7 @@ SIX = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def displayed(monkeypatch):
-    """What a widget displays: (data, options) pairs. Every figure must be closed at the end."""
-    calls = []
-    monkeypatch.setattr("IPython.display.display", lambda data, **more: calls.append((data, more)))
-    yield calls
-    assert plt.get_fignums() == []
+pytestmark = pytest.mark.usefixtures("displayed")
 
 
 def inside(widget):

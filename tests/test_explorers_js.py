@@ -23,16 +23,6 @@ SENTENCE = "She put the [MASK] on the table."
 
 
 @pytest.fixture(scope="module")
-def shown():
-    """A Chromium without a window. Closed with this module: others start their own."""
-    if slides_check.chromium() is None:
-        pytest.skip("no Chromium: install it (apt install chromium) or name it in CHROMIUM")
-    pytest.importorskip("playwright", reason="pip install playwright")
-    with slides_check.browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def page(shown):
     """An empty page with the functions of explorers.js."""
     tab = shown.new_page()

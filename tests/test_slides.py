@@ -35,16 +35,6 @@ def slide_type(cell):
 
 
 @pytest.fixture(scope="module")
-def shown():
-    """A Chromium without a window. Closed with this module: others start their own."""
-    if slides_check.chromium() is None:
-        pytest.skip("no Chromium: install it (apt install chromium) or name it in CHROMIUM")
-    pytest.importorskip("playwright", reason="pip install playwright")
-    with slides_check.browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
 def deck(shown, tmp_path_factory):
     """A function: opens the slides of a notebook once, and goes through all of them.
 

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 
 import ipywidgets
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -18,13 +17,7 @@ EVIL = "<img src=x onerror=alert(1)>"
 ESCAPED = "&lt;img src=x onerror=alert(1)&gt;"
 
 
-@pytest.fixture(autouse=True)
-def displayed(monkeypatch):
-    """What a widget displays: (data, options) pairs. Every figure must be closed at the end."""
-    calls = []
-    monkeypatch.setattr("IPython.display.display", lambda data, **more: calls.append((data, more)))
-    yield calls
-    assert plt.get_fignums() == []
+pytestmark = pytest.mark.usefixtures("displayed")
 
 
 def find(box, kind, description=None):
