@@ -4,8 +4,8 @@
 
 Runs the code cells of notebook 3 that are tagged `spread`, with SEED = 0, 1, 2, and writes
 course_utils/assets/spread.csv: a row for each encoder and seed, with the last table's measures and
-the first digits of a SHA-256 of those cells and the course-bert weights. Each seed is stored when it
-is done; seeds stored for the present weights and cells are not run again, rows of older ones are
+the first digits of a SHA-256 of those cells and the course-bert weights. Each seed is stored when
+it is done; seeds stored for the present weights and cells are not run again, rows of older ones are
 dropped.
 """
 
