@@ -156,7 +156,7 @@ def _label(x: float, y: float, name: str) -> str:
         return _text(x, y + 32, name)
     side = 1 if dx > 0 else -1  # the side that lies lower
     ux, uy = -side * dy / far, side * dx / far
-    anchor = "start" if ux > 0.4 else "end" if ux < -0.4 else "middle"
+    anchor = "start" if ux > 0.6 else "end" if ux < -0.6 else "middle"
     return _text(x + 18 * ux, y + 26 * uy + 6, name, anchor)
 
 

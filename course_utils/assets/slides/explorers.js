@@ -123,7 +123,7 @@ const Explorers = (() => {
     if (far < 1) return label(x, y + 32, name);
     const side = dx > 0 ? 1 : -1;
     const [ux, uy] = [(-side * dy) / far, (side * dx) / far];
-    return label(x + 18 * ux, y + 26 * uy + 6, name, ux > 0.4 ? "start" : ux < -0.4 ? "end" : "middle");
+    return label(x + 18 * ux, y + 26 * uy + 6, name, ux > 0.6 ? "start" : ux < -0.6 ? "end" : "middle");
   }
 
   function line([x1, y1], [x2, y2], color, width) {
