@@ -30,12 +30,13 @@ lint: $(STAMP)
 slides: $(STAMP)
 	@$(PY) -m course_utils.slides $(NOTEBOOKS)
 
-# For a class: the course without its solutions; the notebooks with all exercises solved.
+# For a class: the course without its solutions; the notebooks with all exercises solved. Into
+# build/handout and build/solutions, or TO=FOLDER.
 handout: $(STAMP)
-	@$(PY) -m course_utils.exercises.handout
+	@$(PY) -m course_utils.exercises.handout $(if $(TO),--to "$(TO)")
 
 solutions: $(STAMP)
-	@$(PY) -m course_utils.exercises.handout --solutions
+	@$(PY) -m course_utils.exercises.handout --solutions $(if $(TO),--to "$(TO)")
 
 # Runs notebooks and stores their outputs: make outputs, or make outputs NOTEBOOKS=notebooks/01_...
 outputs: $(STAMP)

@@ -1,6 +1,7 @@
 """How good is the course's small BERT? Three figures, recomputed from the weights: a command line.
 
     python -m course_utils.bert_report [--model FOLDER] [--text corpus.txt.xz]
+    python -m course_utils.bert_report --curve [--model FOLDER]     draws its curve.csv: curve.svg
 
 Held-out masked-word accuracy (needs the pre-training text), cloze sentences (right word among the
 best five), and word senses (nearest centroid, leaving one out). The sentences stand in
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils import datasets, masked
+from course_utils import bert_curve, datasets, masked
 from course_utils.encoders import ASSETS
 
 MODEL = ASSETS / "course-bert"
@@ -115,7 +116,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--text", nargs="+", help="the pre-training text, for the held-out figure")
     parser.add_argument("--length", type=int, default=128, help="tokens in a held-out sequence")
     parser.add_argument("--examples", type=int, default=12, help="cloze sentences to show")
+    parser.add_argument("--curve", action="store_true", help="draw curve.csv, and nothing else")
     args = parser.parse_args(argv)
+    if args.curve:
+        print(f"drawn: {bert_curve.draw(args.model)}")
+        return
     cloze = cloze_results(args.model)
     print(f"cloze, right word in the top 5: {np.mean([r['right'] for r in cloze]):.3f}")
     for result in cloze[:: max(1, len(cloze) // max(1, args.examples))][: args.examples]:

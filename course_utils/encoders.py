@@ -16,7 +16,6 @@ import importlib.util
 import json
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -136,14 +135,18 @@ class TransformerEncoder:
 
         Several groups go through the network together, which is the siamese network at the
         price of one: ``u, v = encoder.embed(premises, hypotheses)``. They go in parts of 16 or more
-        texts of similar length, because padding is computed like words, forth and back.
+        texts of similar length, because padding is computed like words, forth and back; on a
+        processor, each core takes parts of its own.
         """
         import torch
+
+        from course_utils import cores
 
         texts = [text for group in groups for text in check_texts(group)]
         encoded, order = self._by_length(texts)
         parts = np.array_split(order, max(1, len(texts) // 16))
-        vectors = torch.cat([self.pool(self._padded(encoded, rows)) for rows in parts])
+        batches = [self._padded(encoded, rows) for rows in parts]
+        vectors = cores.with_gradient(self.model, self.pool, batches)
         back = torch.from_numpy(np.argsort(order)).to(vectors.device)
         vectors = vectors[back].split([len(group) for group in groups])
         return vectors if len(groups) > 1 else vectors[0]
@@ -164,11 +167,12 @@ class TransformerEncoder:
         """Embeddings ``(n, dim)`` float32, rows in the order of ``texts``.
 
         Batches are made of texts of similar length, so that little padding is computed, and on a
-        processor each core computes batches of its own: sharing out every single operation makes
-        the cores wait for each other. Texts longer than ``max_length`` tokens are cut. Raises as
-        ``check_texts``, and ValueError for batch_size < 1.
+        processor each core computes batches of its own. Texts longer than ``max_length`` tokens
+        are cut. Raises as ``check_texts``, and ValueError for batch_size < 1.
         """
         import torch
+
+        from course_utils import cores
 
         texts = check_texts(texts)
         if batch_size < 1:
@@ -176,25 +180,19 @@ class TransformerEncoder:
         encoded, order = self._by_length(texts)
         out = np.empty((len(texts), self.dim), dtype=np.float32)
         batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-        threads = torch.get_num_threads()
-        cores = min(threads, len(batches)) if self.model.device.type == "cpu" else 1
+        count = cores.useful(self.model, len(batches))
 
         @torch.inference_mode()
         def compute(rows: np.ndarray) -> None:
-            if cores > 1:
-                torch.set_num_threads(1)  # of this worker
             out[rows] = self.pool(self._padded(encoded, rows)).cpu().numpy()
 
-        training, pool = self.model.training, ThreadPoolExecutor(cores) if cores > 1 else None
+        training = self.model.training
         self.model.eval()
         try:
-            done = (pool.map if pool else map)(compute, batches)
-            for _ in _progress(done, show_progress, len(batches)):
-                pass
+            with cores.workers(count) as on_cores:
+                for _ in _progress(on_cores(compute, batches), show_progress, len(batches)):
+                    pass
         finally:
-            if pool:
-                pool.shutdown(cancel_futures=True)  # after an interrupt: not the rest as well
-            torch.set_num_threads(threads)  # of threads to come: they start with what was set last
             self.model.train(training)
         return out
 

@@ -12,24 +12,7 @@ from textwrap import shorten
 
 from course_utils import geometry, plots, views
 from course_utils.pooling import POOLINGS
-
-
-def _follow(controls, picture, draw) -> None:
-    """Show ``draw()`` in ``picture`` now and after each change; a mistake as a plain message."""
-
-    def update(_=None):
-        try:
-            picture.value = draw()
-        except (ValueError, FileNotFoundError) as error:
-            _say(picture, str(error))
-
-    for control in controls:
-        control.observe(update, "value")
-    update()
-
-
-def _say(picture, words: str) -> None:
-    picture.value = f'<p style="font-size:17px">{escape(words)}</p>'
+from course_utils.widgets import follow, say
 
 
 def _text(value: str, description: str, width: int = 640, label: int = 80):
@@ -45,34 +28,35 @@ def _text(value: str, description: str, width: int = 640, label: int = 80):
 # ---- who looks at whom --------------------------------------------------------------------------
 
 
-def attention_explorer(sentence: str, encoder: str = "minilm"):
+def attention_explorer(sentence: str, encoder: str = "minilm", layer: int = 1, head: int = 0):
     """Who looks at whom: a field for the sentence, encoder, layer, head; a table of weights.
 
-    Displays itself and returns the ipywidgets box. Raises as ``views.attention_of``.
+    It opens on ``layer`` and ``head``, counted from 1; head 0 is the mean of all heads. Displays
+    itself and returns the ipywidgets box. Raises as ``views.attention_weights``.
     """
     import ipywidgets as w
 
-    tokens, weights = views.attention_weights(sentence, encoder, 1, 0)
+    tokens, weights = views.attention_weights(sentence, encoder, layer, head)
     typed = _text(sentence, "sentence")
     short = {"style": {"description_width": "60px"}, "layout": w.Layout(width="215px")}
     which = w.Dropdown(
         options=["minilm", "course-bert"], value=encoder, description="encoder", **short
     )
-    layer = w.IntSlider(value=1, min=1, max=1, description="layer", **short)
-    head = w.SelectionSlider(
+    layers = w.IntSlider(value=layer, min=1, max=layer, description="layer", **short)
+    heads = w.SelectionSlider(
         options=[("mean of heads", 0)], description="head", layout=w.Layout(width="390px")
     )
     picture = w.HTML()
 
     def fit_sliders(maps):
-        layers, heads = maps.shape[:2]
-        layer.max = layers
-        if len(head.options) != heads + 1:
-            head.options = [("mean of heads", 0), *((str(i), i) for i in range(1, heads + 1))]
+        layers.max, count = maps.shape[:2]
+        if len(heads.options) != count + 1:
+            heads.options = [("mean of heads", 0), *((str(i), i) for i in range(1, count + 1))]
 
     def draw():
         fit_sliders(views.attention_of(typed.value, which.value)[1])
-        tokens, weights = views.attention_weights(typed.value, which.value, layer.value, head.value)
+        chosen = typed.value, which.value, layers.value, heads.value
+        tokens, weights = views.attention_weights(*chosen)
         largest = float(weights.max())
         table = views.heat_table(weights, tokens, tokens, 0, largest, numbers=False, colors="Blues")
         return (
@@ -80,14 +64,16 @@ def attention_explorer(sentence: str, encoder: str = "minilm"):
             f"Darkest: <b>{largest:.2f}</b>; point at a cell for its weight.</p>"
         )
 
-    which.observe(lambda _: _say(picture, "one moment …"), "value")  # while it is loaded
-    _follow((typed, which, layer, head), picture, draw)
-    box = w.VBox([typed, w.HBox([which, layer, head]), picture])
+    which.observe(lambda _: say(picture, "one moment …"), "value")  # while it is loaded
+    fit_sliders(views.attention_of(sentence, encoder)[1])
+    heads.value = head
+    follow((typed, which, layers, heads), picture, draw)
+    box = w.VBox([typed, w.HBox([which, layers, heads]), picture])
     fig, ax = plots.plt.subplots(figsize=(7, 6))
     ax.imshow(weights, cmap="Blues", vmin=0)
     ax.set_xticks(range(len(tokens)), tokens, rotation=90, parse_math=False)
     ax.set_yticks(range(len(tokens)), tokens, parse_math=False)
-    ax.set_title(f"{encoder}, layer 1, mean of heads")
+    ax.set_title(f"{encoder}, layer {layer}, {f'head {head}' if head else 'mean of heads'}")
     plots.show(fig, f"Attention explorer: who looks at whom in “{sentence}”", widget=box)
     return box
 
@@ -106,7 +92,7 @@ def mask_explorer(sentence: str):
     typed = _text(sentence, "sentence")
     count = w.IntSlider(value=8, min=1, max=20, description="candidates")
     picture = w.HTML()
-    _follow(
+    follow(
         (typed, count),
         picture,
         lambda: views.candidates_html(views.mask_candidates(typed.value, count.value)),
@@ -153,12 +139,14 @@ def pooling_explorer(sentences):
             + f'<p style="font-size:17px;margin:6px 0">{escape(note)}</p>'
         )
 
-    which.observe(lambda _: _say(picture, "one moment …"), "value")
-    _follow((*fields, which, how, padding), picture, draw)
+    which.observe(lambda _: say(picture, "one moment …"), "value")
+    follow((*fields, which, how, padding), picture, draw)
     box = w.VBox([w.HBox([which, how, padding]), w.HBox([w.VBox(fields), picture])])
     fig, ax = plots.plt.subplots(figsize=(8, 5))
-    labels = [shorten(text, 34, placeholder=" …").replace("$", r"\$") for text in sentences]
+    texts = [shorten(text, 34, placeholder=" …").replace("$", r"\$") for text in sentences]
+    labels = [f"{text}  {number}" for text, number in zip(texts, numbers, strict=True)]
     plots.heatmap(ax, start, labels, numbers)
+    ax.set_xticks(range(len(numbers)), numbers, rotation=0, ha="center")
     ax.set_title("course-bert, mean pooling: cosine")
     plots.show(fig, "Pooling explorer: cosines between the sentences", widget=box)
     return box
@@ -186,8 +174,8 @@ def triplet_geometry(margin: float = 1.0):
         )  # fmt: skip
 
     places = {
-        "positive": (slider(1.2, 0, 3, 0.05, "d(a, p)"), slider(140, -180, 180, 5, "angle of p")),
-        "negative": (slider(1.6, 0, 3, 0.05, "d(a, n)"), slider(20, -180, 180, 5, "angle of n")),
+        "positive": (slider(1.0, 0, 3, 0.05, "d(a, p)"), slider(140, -180, 180, 5, "angle of p")),
+        "negative": (slider(1.4, 0, 3, 0.05, "d(a, n)"), slider(20, -180, 180, 5, "angle of n")),
     }
     width = slider(margin, 0, 2, 0.05, "margin")
     drawing, figures = w.HTML(), w.HTML()
@@ -197,8 +185,8 @@ def triplet_geometry(margin: float = 1.0):
         return geometry.triplet_state(**points, margin=width.value)
 
     controls = [*places["positive"], *places["negative"], width]
-    _follow(controls, drawing, lambda: geometry.triplet_svg(state()))
-    _follow(controls, figures, lambda: geometry.triplet_html(state()))
+    follow(controls, drawing, lambda: geometry.triplet_svg(state()))
+    follow(controls, figures, lambda: geometry.triplet_html(state()))
     box = w.HBox([drawing, w.VBox([*controls, figures])])
     alt = "Triplet geometry: anchor, positive and negative in the plane, and where the loss is 0"
     plots.show(geometry.triplet_figure(state()), alt, widget=box)

@@ -14,6 +14,7 @@ from course_utils import plots
 STEPS = {"positive": "pull", "negative": "push", "anchor": "anchor_step"}
 ARROW = 0.6  # length of a gradient of length 1 in the drawing
 SCALE, WIDTH, HEIGHT = 62, 460, 440  # pixels for one unit; pixels of the drawing
+SIDES = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))  # below first
 
 
 def polar(distance: float, degrees: float) -> tuple[float, float]:
@@ -78,8 +79,6 @@ def triplet_svg(state: dict) -> str:
         f'<circle {center} r="{inner:.1f}" fill="none" stroke="#8A8A8A" stroke-dasharray="2 5"/>',
         _text(WIDTH / 2, HEIGHT - 12, "green: a negative here costs nothing"),
     ]
-    if outer - inner > 24:
-        parts.append(_text(WIDTH / 2, HEIGHT / 2 - (inner + outer) / 2 + 6, "margin"))
     pixels = {name: _pixel(state[name], state["anchor"]) for name in STEPS}
     for name in ("positive", "negative"):
         parts.append(_line(middle, pixels[name], colors[name], 2))
@@ -87,11 +86,36 @@ def triplet_svg(state: dict) -> str:
         parts.append(_arrow(pixels[name], state[step], step))
     for name, (x, y) in pixels.items():
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="10" fill="{colors[name]}"/>')
-        parts.append(_label(x, y, name))
+    for word, (x, y) in word_places(state).items():
+        parts.append(_text(x, y + 6, word))
     return (
         f'<svg class="triplet" width="{WIDTH}" height="{HEIGHT}" role="img"'
         f' viewBox="0 0 {WIDTH} {HEIGHT}"><title>{_sentence(state)}</title>{"".join(parts)}</svg>'
     )
+
+
+def word_places(state: dict) -> dict[str, tuple[float, float]]:
+    """Where ``triplet_svg`` writes each word: the pixel of its middle, beside its point.
+
+    Of several places the first that covers fewest arrows, lines, points and earlier words. The
+    word "margin" is left out where the ring is too narrow for it.
+    """
+    pixels = {name: _pixel(state[name], state["anchor"]) for name in STEPS}
+    middle, taken = pixels["anchor"], []
+    for name, step in STEPS.items():
+        (x, y), (dx, dy) = pixels[name], state[step]
+        tip = x + SCALE * dx * (ARROW + 0.2), y - SCALE * dy * (ARROW + 0.2)
+        taken += [*_between(middle, (x, y)), *_between((x, y), tip)]
+    places = {}
+    for name, (x, y) in pixels.items():
+        half = 5 * len(name)
+        spots = [(x + u * (half + (0 if v else 14)), y + 26 * v) for u, v in SIDES]
+        places[name] = _freest(name, spots, taken)
+    if SCALE * state["margin"] > 24:
+        ring = state["d_ap"] + state["margin"] / 2
+        turns = [_pixel(polar(ring, 90 + 30 * i), (0, 0)) for i in range(12)]
+        places["margin"] = _freest("margin", turns, taken)
+    return places
 
 
 def triplet_html(state: dict) -> str:
@@ -116,13 +140,16 @@ def triplet_figure(state: dict):
     ax.set(xticks=[], yticks=[], facecolor="#D5EFE4", title="green: a negative here costs nothing")
     ring = {"facecolor": "white", "edgecolor": plots.COLORS["positive"], "linestyle": "--"}
     ax.add_patch(plots.plt.Circle((x0, y0), state["zero_from"], **ring))
+    ax.add_patch(plots.plt.Circle((x0, y0), state["d_ap"], fill=False, color="#8A8A8A", ls=":"))
     for name, step in STEPS.items():
         (x, y), (dx, dy) = state[name], state[step]
         ax.plot([x0, x], [y0, y], color=plots.COLORS[name], linewidth=1.5)
         if (dx, dy) != (0, 0):
             ax.arrow(x, y, ARROW * dx, ARROW * dy, width=0.03, color=plots.COLORS["text"])
         ax.plot(x, y, "o", markersize=12, color=plots.COLORS[name])
-        ax.annotate(name, (x, y), (10, -20), textcoords="offset points")
+    for word, (x, y) in word_places(state).items():
+        place = x0 + x / SCALE - half[0], y0 - y / SCALE + half[1]
+        ax.text(*place, word, ha="center", va="center", zorder=4)
     ax.set_xlabel(_sentence(state))
     return fig
 
@@ -139,25 +166,35 @@ def _pixel(point, anchor) -> tuple[float, float]:
     )
 
 
-def _text(x: float, y: float, words: str, anchor: str = "middle") -> str:
+def _text(x: float, y: float, words: str) -> str:
     """Words with a white rim, so that a line behind them does not cross them out."""
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="18" fill="#222222"'
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-size="18" fill="#222222"'
         ' font-family="sans-serif" stroke="white" stroke-width="4" paint-order="stroke">'
         f"{words}</text>"
     )
 
 
-def _label(x: float, y: float, name: str) -> str:
-    """The point's name, set off to the side, where neither pull nor push runs."""
-    dx, dy = x - WIDTH / 2, y - HEIGHT / 2
-    far = math.hypot(dx, dy)
-    if far < 1:
-        return _text(x, y + 32, name)
-    side = 1 if dx > 0 else -1  # the side that lies lower
-    ux, uy = -side * dy / far, side * dx / far
-    anchor = "start" if ux > 0.6 else "end" if ux < -0.6 else "middle"
-    return _text(x + 18 * ux, y + 26 * uy + 6, name, anchor)
+def _between(start, end) -> list[tuple[float, float]]:
+    """Thirteen points from start to end."""
+    (x1, y1), (x2, y2) = start, end
+    return [(x1 + (x2 - x1) * i / 12, y1 + (y2 - y1) * i / 12) for i in range(13)]
+
+
+def _freest(word: str, spots: list, taken: list) -> tuple[float, float]:
+    """The first of the spots at which the word covers fewest points of ``taken``; takes it."""
+    half = 5 * len(word)  # pixels: half its width in a wide font; 13 is half its height
+
+    def cost(spot):
+        x, y = spot
+        outside = not (half <= x <= WIDTH - half and 13 <= y <= HEIGHT - 33)
+        covered = sum(abs(x - u) <= half + 2 and abs(y - v) <= 13 for u, v in taken)
+        return covered + 1000 * outside
+
+    x, y = min(spots, key=cost)
+    for v in (y - 8, y, y + 8):
+        taken += _between((x - half, v), (x + half, v))
+    return x, y
 
 
 def _line(start, end, color: str, width: int) -> str:

@@ -91,7 +91,7 @@ def heatmap(ax, matrix, rows, columns, low=0.0, high=1.0, digits=2) -> None:
         red, green, blue, _ = image.cmap(image.norm(value))
         bright = 0.3 * red + 0.6 * green + 0.1 * blue > 0.5
         color = "black" if bright else "white"
-        ax.text(j, i, f"{value:.{digits}f}", ha="center", va="center", color=color)
+        ax.text(j, i, f"{value:z.{digits}f}", ha="center", va="center", color=color)
 
 
 def bars(ax, labels, values, colors=None, digits=2, intervals=None) -> None:
@@ -104,7 +104,7 @@ def bars(ax, labels, values, colors=None, digits=2, intervals=None) -> None:
         ax.errorbar(values, rows, xerr=[values - low, high - values], fmt="none", color="#222222")
         ends = np.maximum(ends, high)
     for row, (end, value) in enumerate(zip(ends, values, strict=True)):
-        ax.text(end, row, f" {value:.{digits}f}", va="center")
+        ax.text(end, row, f" {value:z.{digits}f}", va="center")
     ax.set_yticks(rows, labels, parse_math=False)  # "$5 or $10" is no formula
     ax.invert_yaxis()
     ax.margins(x=0.12)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def mean_pool(token_embeddings: Tensor, attention_mask: Tensor) -> Tensor:
-    """Average of the real tokens: ``s = sum_t m_t x_t / sum_t m_t``, shape ``(b, d)``.
+    """Average of the real tokens: ``s = sum_i m_i x_i / sum_i m_i``, shape ``(b, d)``.
 
     Raises ValueError when the shapes do not fit or a sentence has no real token.
 

@@ -23,6 +23,28 @@ DOZEN = {
 }  # fmt: skip
 
 
+def follow(controls, picture, draw) -> None:
+    """Show the HTML ``draw()`` in ``picture`` (an ipywidgets HTML) now and after each change.
+
+    What is wrong with the reader's input (ValueError, FileNotFoundError) is said in its place.
+    """
+
+    def update(_=None):
+        try:
+            picture.value = draw()
+        except (ValueError, FileNotFoundError) as error:
+            say(picture, str(error))
+
+    for control in controls:
+        control.observe(update, "value")
+    update()
+
+
+def say(picture, words: str) -> None:
+    """Show ``words`` in ``picture`` as a plain message, escaped."""
+    picture.value = f'<p style="font-size:17px">{escape(words)}</p>'
+
+
 def sample_logits() -> dict[str, tuple[list[str], np.ndarray]]:
     """Logits to play with, by name: ``(words, logits (vocab,))``. All but the first are made up."""
     rng = np.random.default_rng(0)
@@ -114,7 +136,7 @@ def sampling_explorer(logits: dict | None = None, seed: int = 0, sentence: str |
         try:
             state = explore(values, temperature.value, top_k.value, top_p.value)
         except ValueError as error:
-            picture.value = f"<p>{escape(str(error))}</p>"
+            say(picture, str(error))
             return
         picture.value, drawn.value = bars_html(words, state), ""
 
@@ -137,7 +159,8 @@ def sampling_explorer(logits: dict | None = None, seed: int = 0, sentence: str |
         try:
             choices[YOUR_SENTENCE] = masked.mask_logits(typed.value)
         except ValueError as error:
-            picture.value, drawn.value = f"<p>{escape(str(error))}</p>", ""
+            say(picture, str(error))
+            drawn.value = ""
             return
         if choice.value == YOUR_SENTENCE:
             start()
@@ -184,11 +207,15 @@ def hits_html(hits) -> str:
 def search_box(index, question: str = "", top_k: int = 5, threshold: float = 0.0):
     """A box to type a question into: the most similar questions of ``index`` follow as you type.
 
-    Displays itself and returns the ipywidgets box. Raises as ``index.search`` when the first
-    ``question`` cannot be searched.
+    threshold: the cosine, 0 to 1, that the slider starts at (to two decimals) and a hit must have.
+    Displays itself and returns the ipywidgets box. Raises ValueError for another threshold, and
+    as ``index.search`` when the first ``question`` cannot be searched.
     """
     import ipywidgets as w
 
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must be from 0 to 1, as its slider is; got {threshold}")
+    threshold = round(float(threshold), 2)  # what the slider reads is what is searched with
     text = w.Text(
         value=question, placeholder="Type a question …", description="question",
         layout=w.Layout(width="640px"),
@@ -196,27 +223,23 @@ def search_box(index, question: str = "", top_k: int = 5, threshold: float = 0.0
     count = w.IntSlider(
         value=min(top_k, len(index)), min=1, max=min(20, len(index)), description="top-k"
     )
-    limit = w.FloatSlider(value=threshold, min=0, max=1, step=0.05, description="threshold")
+    limit = w.FloatSlider(value=threshold, min=0, max=1, step=0.01, description="threshold")
     results = w.HTML()
 
-    def update(_=None):
+    def found():
         if not text.value.strip():
-            results.value = "<p>Type a question above.</p>"
-            return
-        try:
-            results.value = hits_html(index.search(text.value, count.value, limit.value))
-        except ValueError as error:
-            results.value = f"<p>{escape(str(error))}</p>"
+            return "<p>Type a question above.</p>"
+        return hits_html(index.search(text.value, count.value, limit.value))
 
-    for control in (text, count, limit):
-        control.observe(update, "value")
-    update()
+    follow((text, count, limit), results, found)
     box = w.VBox([text, w.HBox([count, limit]), results])
     hits = index.search(question, count.value, threshold) if question else []
     fig, ax = plots.plt.subplots(figsize=(9, 1 + 0.4 * max(1, len(hits))))
     if hits:
         labels = [shorten(h.text, 60, placeholder=" …") for h in hits]
         plots.bars(ax, labels, [h.score for h in hits], plots.COLORS["query"])
+    if threshold:
+        ax.axvline(threshold, color=plots.COLORS["text"], linestyle=":")
     ax.set_title(f"“{question}”" if question else "Type a question …", parse_math=False)
     ax.set(xlabel="cosine", xlim=(0, 1))
     plots.show(fig, f"Search box: the questions closest to “{question}”", widget=box)

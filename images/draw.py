@@ -15,6 +15,7 @@ Notebook 2
   sentence-transformer    the whole thing as a box
   embedding-space         the bank as points, and the nearest of a new question
 Notebook 3
+  four-questions          what each of the four objectives asks of two vectors
   nli-labels              entailment, neutral, contradiction
   siamese-network         one encoder, two calls
   nli-features            (u, v, |u − v|), soft-max, cross-entropy

@@ -28,19 +28,18 @@ SHADES = np.random.default_rng(4).random((9, 4))  # of made-up vectors
 
 
 def rnn():
-    """A recurrent network reads from left to right: its state at "bank" has seen "the bank" and
-    none of the words after it."""
+    """A recurrent network reads from left to right: each state is made from one word and the state
+    before it."""
     ax = card(10, 3.3)
     for i, word in enumerate(RIVER):
         x = 1.2 + 1.9 * i
-        color = FORWARD if i <= 1 else PALE
-        box(ax, x, 0.55, 1.3, 0.55, word, color=FORWARD if i <= 1 else GREY)
-        box(ax, x, 1.75, 1.0, 0.75, f"$h_{i + 1}$", color, LARGE)
-        arrow(ax, (x, 0.83), (x, 1.37), color)
+        box(ax, x, 0.55, 1.3, 0.55, word, color=GREY)
+        box(ax, x, 1.75, 1.0, 0.75, f"$h_{i + 1}$", FORWARD, LARGE)
+        arrow(ax, (x, 0.83), (x, 1.37), GREY)
         if i:
-            arrow(ax, (x - 1.4, 1.75), (x - 0.5, 1.75), color)
-    text(ax, 2.15, 2.75, "the state at “bank”\nhas read this …", color=FORWARD)
-    text(ax, 6.9, 2.75, "… and knows nothing\nof what comes after it", color=TEXT)
+            arrow(ax, (x - 1.4, 1.75), (x - 0.5, 1.75), FORWARD)
+    arrow(ax, (3.1, 2.65), (3.1, 2.15), TEXT)
+    text(ax, 3.1, 2.9, "the state at “bank”: what does it know?")
     return ax
 
 

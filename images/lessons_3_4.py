@@ -31,6 +31,37 @@ LABELS = ("entailment", "neutral", "contradiction")
 U, V = np.random.default_rng(2).random((2, 4))  # shades of two made-up vectors
 
 
+def four_questions():
+    """Two sentences are encoded as two vectors u and v; each of four objectives asks the vectors
+    another question, the loss says how badly they answer, and training changes the encoding."""
+    ax = card(10.5, 4.4)
+    for y, words, color, values, name in (
+        (3.55, "a sentence", PREMISE, U, "u"),
+        (2.05, "another one", HYPOTHESIS, V, "v"),
+    ):
+        box(ax, 1.25, y, 1.9, 0.75, words, color)
+        arrow(ax, (2.2, y), (3.6, y), color, width=3)
+        text(ax, 2.85, y + 0.25, "encode", SMALL)
+        vector(ax, 3.85, y, color, values)
+        text(ax, 4.25, y, name, LARGE, style="italic", weight="bold")
+    questions = (
+        ("labels (NLI)", "Which of three?"),
+        ("grades (STS)", "How similar, from 0 to 1?"),
+        ("triplets", "Is this closer than that?"),
+        ("in-batch negatives", "Which of all is mine?"),
+    )
+    for y, (objective, question) in zip((4.0, 3.2, 2.4, 1.6), questions, strict=True):
+        arrow(ax, (4.45, 2.8), (4.95, y), GREY)
+        text(ax, 5.02, y, objective, ha="left", weight="bold", size=SMALL)
+        box(ax, 8.85, y, 3.1, 0.62, question, COLORS["query"])
+    box(ax, 8.85, 0.6, 3.1, 0.62, "loss: one number", GREY)
+    arrow(ax, (8.85, 1.29), (8.85, 0.91))
+    ax.plot([7.3, 2.85], [0.6, 0.6], color=TEXT, linewidth=2)
+    arrow(ax, (2.85, 0.57), (2.85, 1.95))
+    text(ax, 4.95, 0.85, "training changes the encoding", SMALL)
+    return ax
+
+
 def nli_labels():
     """Natural language inference: of one premise, a hypothesis can be entailed (it must be true),
     neutral (it may be true) or a contradiction (it cannot be true)."""
@@ -318,6 +349,7 @@ def top_k_top_p():
 
 
 PICTURES = [
+    four_questions,
     nli_labels,
     siamese_network,
     nli_features,

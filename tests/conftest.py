@@ -56,6 +56,16 @@ def shown():
         yield browser
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The running JupyterLab of the course, see ``lab_server.running_lab``."""
+    from lab_server import running_lab
+
+    home = tmp_path_factory.mktemp("home")  # an empty one: nothing set up, nothing to be left there
+    with running_lab(home, tmp_path_factory.mktemp("log") / "lab.txt") as running:
+        yield running
+
+
 @pytest.fixture
 def displayed(monkeypatch):
     """What a widget displays: (data, options) pairs. Every figure must be closed at the end."""

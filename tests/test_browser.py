@@ -1,7 +1,7 @@
 """The widgets in the real notebooks, in the real JupyterLab, in Chromium: by mouse and keyboard.
 
-Needs a Chromium (see course_utils/slides_check.py); without one all of this is skipped, and says
-so. What must be shown is computed here, by the plain functions that the unit tests prove.
+Needs a Chromium (see conftest.py); without one all of this is skipped, and says so. What must be
+shown is computed here, by the plain functions that the unit tests prove.
 """
 
 import math
@@ -24,36 +24,18 @@ from browser import (
     write,
     write_readout,
 )
-from test_lab import running_lab
 
-from course_utils import geometry, masked, slides_check, views, widgets
+from course_utils import geometry, masked, views, widgets
 
-pytestmark = pytest.mark.skipif(
-    slides_check.chromium() is None,
-    reason="no Chromium: install it (apt install chromium) or name it in CHROMIUM",
-)
 EVIL = "<img src=x onerror=alert(1)>"
 NOTES = "[1, 3], as in the notes"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running_lab(tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("log") / "log") as s:
-        yield s
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A Chromium without a window. Closed with this module: others start their own."""
-    with slides_check.browser() as shown:
-        yield shown
-
-
 @pytest.fixture(scope="class")
-def notebook(request, server, browser):
+def notebook(request, shown, server):  # in this order: without a Chromium no server is started
     """The class's notebook, open and run up to its last widget, at the least."""
     nb = up_to_last_widget(ROOT / "notebooks" / f"{request.cls.name}.ipynb")
-    with opened(browser, server, nb) as seen:
+    with opened(shown, server, nb) as seen:
         run_all(seen.page)
         errors = seen.page.locator(ERRORS)
         assert errors.count() == 0, errors.first.inner_text()
@@ -154,7 +136,7 @@ class TestNotebook1(Search):
         write(box, "sentence", "The boat came to the bank.")
         control(box, "encoder").locator("select").select_option("minilm")
         eventually(lambda: shown("The boat came to the bank.", "minilm"), True)
-        press(box, "layer", "ArrowRight", "ArrowRight")
+        press(box, "layer", "Home", "ArrowRight", "ArrowRight")
         press(box, "head", "End", "ArrowLeft")
         assert (readout(box, "layer"), readout(box, "head")) == ("3", "11")
         eventually(lambda: shown("The boat came to the bank.", "minilm"), True)

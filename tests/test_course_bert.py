@@ -1,11 +1,14 @@
 """The course's own small BERT, as it is shipped, and the report on it."""
 
 import csv
+import re
+import shutil
+import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
 
-from course_utils import bert_report, encoders, masked
+from course_utils import bert_curve, bert_report, encoders, masked
 
 FOLDER = encoders.ASSETS / "course-bert"
 
@@ -14,7 +17,7 @@ def test_small_enough_and_without_pickles():
     names = {path.name for path in FOLDER.iterdir()}
     assert {"model.safetensors", "config.json", "tokenizer.json", "README.md"} <= names
     assert not [name for name in names if name.endswith((".bin", ".pt", ".pkl"))]
-    assert (FOLDER / "model.safetensors").stat().st_size <= 11e6
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 11e6
 
 
 def test_architecture_is_what_the_card_says():
@@ -68,6 +71,69 @@ def test_the_curve_is_recorded_and_falls():
     tokens = [int(row["tokens"]) for row in rows]
     assert tokens == sorted(set(tokens)) and tokens[-1] > 6e7
     assert float(rows[-1]["heldout_loss"]) < float(rows[0]["heldout_loss"]) - 2
+
+
+def drawn_curves(svg):
+    """(title, points (n, 2) in the axes' own units) of each panel, read off its tick labels."""
+    root = ElementTree.fromstring(svg)
+    texts = [(float(e.get("x")), float(e.get("y")), e.text) for e in root.iter() if e.get("x")]
+    titles = sorted(text for text in texts if text[2].startswith("held-out"))
+    numbers = [text for text in texts if re.fullmatch(r"[\d.]+", text[2])]
+    lines = [e.get("points") for e in root.iter() if e.get("points")]
+    for (middle, _, title), line in zip(titles, lines, strict=True):
+        near = [t for t in numbers if abs(t[0] - middle) < 230]
+        bottom = max(y for _, y, _ in near)
+        across = [(x, float(text)) for x, y, text in near if y == bottom]
+        up = [(y - 5, float(text)) for _, y, text in near if y != bottom]  # 5: half a letter
+        points = np.array([point.split(",") for point in line.split()], dtype=float)
+        yield (
+            title,
+            np.stack(
+                [
+                    np.polyval(np.polyfit(*zip(*ticks, strict=True), 1), points[:, i])
+                    for i, ticks in enumerate((across, up))
+                ],
+                axis=1,
+            ),
+        )
+
+
+def test_the_drawn_curve_is_that_of_the_shipped_file(tmp_path, capsys):
+    shutil.copy(FOLDER / "curve.csv", tmp_path)
+    bert_report.main(["--curve", "--model", str(tmp_path)])
+    assert "curve.svg" in capsys.readouterr().out
+    shipped = (FOLDER / "curve.svg").read_bytes()
+    advice = "curve.csv changed: run python -m course_utils.bert_report --curve"
+    assert (tmp_path / "curve.svg").read_bytes() == shipped, advice
+    assert len(shipped) < 40_000
+    alt = ElementTree.fromstring(shipped)[0].text
+    assert f"![{alt}](curve.svg)" in (FOLDER / "README.md").read_text(encoding="utf-8")
+    with (FOLDER / "curve.csv").open(encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    panels = dict(drawn_curves(shipped))
+    assert sorted(panels) == ["held-out accuracy", "held-out loss"]
+    for title, points in panels.items():
+        column = title.replace("held-out ", "heldout_")
+        wanted = [(int(row["tokens"]) / 1e6, float(row[column])) for row in rows]
+        assert (np.abs(points - wanted).max(axis=0) < 0.002 * np.ptp(wanted, axis=0)).all()
+
+
+def test_a_curve_says_where_sequences_became_longer():
+    row = {"tokens": "1000000", "heldout_loss": "5", "heldout_accuracy": "0.1"}
+    short, long = row | {"sequence_length": "64"}, row | {"sequence_length": "128"}
+    long |= {"tokens": "2000000"}
+    svg = bert_curve.curve_svg([short, long])  # a flat one, too
+    assert "sequences of 128 tokens, before of 64" in svg and svg.count("dasharray") == 2
+    assert "dasharray" not in bert_curve.curve_svg([long, long])
+    with pytest.raises(ValueError, match="at least 2 points; got 1"):
+        bert_curve.curve_svg([short])
+
+
+@pytest.mark.parametrize("low, high", [(0, 63.6), (3.07, 6.25), (0.12, 0.44), (0.5, 0.5), (0, 900)])
+def test_ticks_are_few_and_enclose(low, high):
+    ticks = bert_curve.ticks(low, high)
+    assert ticks[0] <= low and ticks[-1] >= high and 2 <= len(ticks) <= 7
+    assert np.ptp(np.diff(ticks)) == pytest.approx(0, abs=1e-9)
 
 
 def test_report_measures_held_out_lines(tmp_path, capsys):

@@ -8,6 +8,9 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -250,6 +253,20 @@ def test_more_effort_finds_more(engine, little, words, request, monkeypatch):
     assert recall(index, queries, cosines) >= default
 
 
+def test_links_and_build_effort_make_the_graph(hnsw, words):
+    class Quick(HnswIndex):
+        links, build_effort = 4, 8
+
+    quick, bytes_each = Quick(*words[:3]), []
+    for index, links, effort in ((hnsw, 32, 100), (quick, 4, 8)):
+        graph = index.structure.hnsw
+        assert (graph.nb_neighbors(0), graph.nb_neighbors(1)) == (2 * links, links)
+        assert graph.efConstruction == effort
+        bytes_each.append(len(index._parts()["index.faiss"]) / 4000)
+    assert bytes_each[0] - bytes_each[1] == pytest.approx(9 * 28, rel=0.15)  # 28 links fewer
+    assert recall(quick, *words[3:]) < recall(hnsw, *words[3:]) - 0.02
+
+
 def test_ivfpq_needs_an_eighth_of_the_memory(ivfpq):
     tables = 4 * 50 * (256 + round(4000**0.5))  # what a byte stands for, and the cells' centres
     size = len(ivfpq._parts()["index.faiss"]) - tables
@@ -293,6 +310,57 @@ def test_a_program_that_ends_says_nothing_and_leaves_nothing(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=300)
     assert (done.stdout, done.stderr, done.returncode) == ("a\na\n", "", 0)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture
+def holder(tmp_path, monkeypatch):
+    """Another process with a Qdrant folder under ``tmp_path``, where this process works, too."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = """
+        import sys
+        import numpy as np
+        from course_utils.engines import QdrantIndex
+        class Stub: name, dim = "stub", 4
+        index = QdrantIndex(Stub(), ["a", "b"], np.eye(2, 4, dtype="f"))
+        print(index.folder, flush=True)
+        sys.stdin.read()
+    """
+    code = code.replace("\n        ", "\n")
+    env = {**os.environ, "TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], env=env, **pipes) as process:
+        process.folder = Path(process.stdout.readline().strip())
+        yield process
+        process.kill()
+
+
+def test_folders_of_killed_processes_go_when_the_next_is_made(holder, tmp_path):
+    own = QdrantIndex.build(Letters(), BANK)
+    strangers = [tmp_path / f"course-qdrant-{name}" for name in ("copy", "no_locks", "elsewher")]
+    strangers[0].mkdir()
+    strangers[1].mkdir()
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious/data").write_text("mine")
+    strangers[2].symlink_to(tmp_path / "precious")
+    for folder in (strangers[0], tmp_path / "precious"):
+        (folder / ".lock").write_text("")
+
+    def after_the_next_is_made(age):
+        """Whether ``holder``'s folder is there; all others must be."""
+        for lock in tmp_path.glob("*/.lock"):
+            os.utime(lock, (time.time() - age, time.time() - age))
+        QdrantIndex.build(Letters(), BANK)
+        assert all(folder.exists() for folder in strangers)
+        assert (tmp_path / "precious/data").read_text() == "mine"
+        assert len(QdrantIndex.build(Letters(), BANK).search("ab", 8)) == 8
+        assert own.search("ab", 1)[0].id == 0 and Path(own.folder, ".lock").exists()
+        return holder.folder.exists()
+
+    assert after_the_next_is_made(age=3600), "its process lives"
+    holder.kill()
+    holder.wait()
+    assert after_the_next_is_made(age=5), "too young: it might be about to be locked"
+    assert not after_the_next_is_made(age=3600)
 
 
 def test_options_and_effort_reach_the_server(stand_in, monkeypatch):

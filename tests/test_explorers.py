@@ -71,6 +71,31 @@ def test_attention_explorer_starts_with_the_mean_of_heads(attention):
     assert [label for label, _ in attention["head"].options] == ["mean of heads", *"1234"]
 
 
+@pytest.mark.parametrize("layer, head, title", [(3, 2, "head 2"), (4, 0, "mean of heads")])
+def test_attention_explorer_opens_where_it_is_told(monkeypatch, layer, head, title):
+    """The live table, the sliders and the picture that stands in for them."""
+    drawn = []
+
+    def show(fig, *_, **__):
+        drawn.append((fig.axes[0].get_title(), fig.axes[0].images[0].get_array()))
+        explorers.plots.plt.close(fig)
+
+    monkeypatch.setattr(explorers.plots, "show", show)
+    opened = Explorer(explorers.attention_explorer(BANK, "course-bert", layer=layer, head=head))
+    assert titles(opened.html) == expected_titles(BANK, "course-bert", layer, head)
+    assert (opened["layer"].value, opened["head"].value) == (layer, head)
+    assert opened["layer"].max == 4 and len(opened["head"].options) == 5
+    [(shown, weights)] = drawn
+    assert shown == f"course-bert, layer {layer}, {title}"
+    assert np.array_equal(weights, views.attention_weights(BANK, "course-bert", layer, head)[1])
+
+
+@pytest.mark.parametrize("layer, head", [(5, 1), (1, 5), (0, 1), (1, -1)])
+def test_attention_explorer_refuses_to_open_where_nothing_is(layer, head):
+    with pytest.raises(ValueError, match="has the layers 1 to 4 and the heads 1 to 4"):
+        explorers.attention_explorer(BANK, "course-bert", layer=layer, head=head)
+
+
 def test_attention_explorer_follows_layer_head_and_sentence(attention):
     attention["layer"].value, attention["head"].value = 3, 2
     assert titles(attention.html) == expected_titles(BANK, "course-bert", 3, 2)
@@ -205,6 +230,26 @@ def test_pooling_explorer_says_what_is_wrong(pooling):
     assert "sentence 5 has no word that GloVe knows: qqzzx" in pooling.html
     pooling["5"].value, pooling["encoder"].value = SIX[4], "course-bert"
     assert pooling.html == before
+
+
+def test_pooling_explorers_figure_numbers_its_rows_like_its_columns(monkeypatch):
+    """Column 3 of the picture, and of the live table, belongs to the sentence of row 3."""
+    drawn = []
+
+    def show(fig, *_, **__):
+        drawn.extend(fig.axes)
+        explorers.plots.plt.close(fig)
+
+    monkeypatch.setattr(explorers.plots, "show", show)
+    box = explorers.pooling_explorer(SIX)
+    [ax] = drawn
+    rows, columns = (
+        [label.get_text().replace("\\$", "$") for label in labels]
+        for labels in (ax.get_yticklabels(), ax.get_xticklabels())
+    )
+    assert columns == list("123456") and {t.get_rotation() for t in ax.get_xticklabels()} == {0.0}
+    assert rows == [f"{text}  {i}" for i, text in enumerate(SIX, 1)]
+    assert titles(Explorer(box).html)[8].startswith("2 → 3: ")
 
 
 @pytest.mark.parametrize("n", [0, 1, 9])

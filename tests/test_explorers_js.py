@@ -243,12 +243,12 @@ def test_dragging_a_slider_by_mouse_follows_and_the_arrow_keys_turn_pages_after_
 def test_the_triplet_geometry_starts_as_the_notebook_s(deck):
     tab, _ = deck
     tab.evaluate("Reveal.slide(1)")
-    set_slider(tab, "d(a, n)", 1.6)
-    state = geometry.triplet_state(geometry.polar(1.2, 140), geometry.polar(1.6, 20), 0.5)
+    set_slider(tab, "d(a, n)", 1.4)
+    state = geometry.triplet_state(geometry.polar(1, 140), geometry.polar(1.4, 20), 0.5)
     shown = tab.locator("svg.triplet title").evaluate("(e) => e.textContent")
     assert shown in geometry.triplet_svg(state)
     set_slider(tab, "margin", 2)
-    assert tab.locator(".loss").inner_text() == f"{1.2 - 1.6 + 2:.2f}"
+    assert tab.locator(".loss").inner_text() == f"{1 - 1.4 + 2:.2f}"
 
 
 # ---- What the export needs to know ---------------------------------------------------------------

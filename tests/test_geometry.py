@@ -155,11 +155,38 @@ def test_the_sliders_points_and_their_names_stay_inside_the_drawing(distance, de
     svg = drawn(geometry.triplet_state(geometry.polar(distance, degrees), (1, 0), 1))
     x, y = centers(svg)[plots.COLORS["positive"]]
     assert 10 <= x <= geometry.WIDTH - 10 and 10 <= y <= geometry.HEIGHT - 10
-    label = next(t for t in svg.iter("text") if t.text == "positive")
-    x, half = float(label.get("x")), 33  # half the width of "positive" at 18 pixels
-    start = {"start": x, "middle": x - half, "end": x - 2 * half}[label.get("text-anchor")]
-    assert 0 <= start and start + 2 * half <= geometry.WIDTH
-    assert 18 <= float(label.get("y")) <= geometry.HEIGHT
+    for name in geometry.STEPS:
+        x, y = written(svg)[name]
+        half = 5 * len(name)
+        assert half <= x <= geometry.WIDTH - half and 12 <= y <= geometry.HEIGHT - 30
+
+
+def written(svg):
+    """The middle of each word, in pixels: a text's y is its base line, 6 below the middle."""
+    return {t.text: (float(t.get("x")), float(t.get("y")) - 6) for t in svg.iter("text")}
+
+
+STEPPED = st.integers(12, 58), st.integers(-36, 36)  # the sliders' steps: 0.05 and 5 degrees
+
+
+@settings(deadline=None)
+@given(STEPPED[0], STEPPED[1], STEPPED[0], STEPPED[1], st.integers(0, 40))
+def test_no_arrow_runs_through_a_word(d_ap, angle_p, d_an, angle_n, margin):
+    points = [geometry.polar(d / 20, 5 * a) for d, a in ((d_ap, angle_p), (d_an, angle_n))]
+    svg = drawn(geometry.triplet_state(*points, margin / 20))
+    words = written(svg)
+    assert words.keys() >= geometry.STEPS.keys()
+    for arrow in svg.iter("g"):
+        end = {key: float(arrow.find("line").get(key)) for key in ("x1", "y1", "x2", "y2")}
+        xs, ys = np.linspace((end["x1"], end["y1"]), (end["x2"], end["y2"]), 50).T
+        for word, (x, y) in words.items():
+            through = (abs(xs - x) < 4 * len(word)) & (abs(ys - y) < 7)
+            assert not through.any(), f"{arrow.get('class')} through {word!r}"
+
+
+def test_the_margin_is_named_where_its_ring_has_room():
+    assert "margin" in written(drawn(geometry.triplet_state((1, 0), (0, 2), 0.5)))
+    assert "margin" not in written(drawn(geometry.triplet_state((1, 0), (0, 2), 0.3)))
 
 
 def test_the_loss_written_out():
@@ -175,6 +202,11 @@ def test_the_static_figure_shows_the_same():
     [ax] = fig.axes
     circle = next(p for p in ax.patches if isinstance(p, plt.Circle))
     assert circle.radius == 2.2
+    places = geometry.word_places(geometry.triplet_state((0, 1.2), (1.6, 0), 1))
+    for text in ax.texts:  # the same places, in units: the anchor is (0, 0), y grows upwards
+        x, y = places[text.get_text()]
+        want = (x - geometry.WIDTH / 2) / geometry.SCALE, (geometry.HEIGHT / 2 - y) / geometry.SCALE
+        np.testing.assert_allclose(text.get_position(), want, atol=1e-9)
     assert ax.get_xlabel() == "d(a, p) = 1.20, d(a, n) = 1.60, loss 0.60"
-    assert {text.get_text() for text in ax.texts} == {"anchor", "positive", "negative"}
+    assert {text.get_text() for text in ax.texts} == {"anchor", "positive", "negative", "margin"}
     plt.close(fig)

@@ -5,12 +5,10 @@ import json
 import os
 import re
 import socket
-import subprocess
 import sys
 import time
 import uuid
 from pathlib import Path
-from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -20,70 +18,7 @@ import websocket
 from course_utils import lab
 
 ROOT = Path(__file__).resolve().parents[1]
-START_S = 90  # a slow machine, the first start
 ANSWER_S = 60
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for_url(log, process):
-    """The URL with its token, once it is printed and the server answers there."""
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        found = re.search(r"(http://127\.0\.0\.1:\d+)/\S*\?token=(\w+)", log.read_text())
-        if found:
-            try:
-                requests.get(found[1] + "/api", timeout=5).raise_for_status()
-                return found[1], found[2]
-            except requests.ConnectionError:
-                pass
-        time.sleep(0.2)
-    pytest.fail(f"no server after {START_S} s, exit code {process.poll()}:\n{log.read_text()}")
-
-
-@contextlib.contextmanager
-def running_lab(home, log):
-    """The running server: url, token, headers, process, home, log. It ends with the block."""
-    hidden = ("DISPLAY", "WAYLAND_DISPLAY")
-    env = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in hidden and not name.startswith(("JUPYTER", "IPYTHON", "XDG_"))
-    }
-    command = [sys.executable, "-m", "course_utils.lab", "--port", str(free_port())]
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=env | {"HOME": str(home)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        url, token = wait_for_url(log, process)
-        headers = {"Authorization": f"token {token}"}
-        yield SimpleNamespace(
-            url=url, token=token, headers=headers, process=process, home=home, log=log
-        )
-    finally:
-        if process.poll() is None:
-            for child in psutil.Process(process.pid).children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    child.kill()
-            process.kill()
-        process.wait()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    home = tmp_path_factory.mktemp("home")  # an empty one: nothing set up, nothing to be left there
-    with running_lab(home, tmp_path_factory.mktemp("log") / "lab.txt") as running:
-        yield running
 
 
 def get(server, path, **kwargs):

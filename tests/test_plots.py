@@ -94,6 +94,12 @@ def test_bars_draw_the_numbers_first_on_top(ax):
     assert ends == [pytest.approx([0.2, 0.3]), pytest.approx([0.4, 0.7])]
 
 
+def test_no_number_is_minus_nought(ax):
+    plots.bars(ax, ["one", "two"], [-0.001, -0.01])
+    plots.heatmap(ax, [[-0.004, -0.2]], ["a"], ["x", "y"])
+    assert [t.get_text().strip() for t in ax.texts] == ["0.00", "-0.01", "0.00", "-0.20"]
+
+
 def test_bars_show_labels_as_they_are(ax):
     """A question about money is no formula."""
     plots.bars(ax, [r"from $5 to $10, or $\frac"], [1])

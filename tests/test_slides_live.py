@@ -1,38 +1,57 @@
 """Live slides: the notebook itself as a deck in JupyterLab, with its kernel (sliveshow).
 
-Needs a Chromium (see course_utils/slides_check.py); without one all of this is skipped.
+Needs a Chromium (see conftest.py); without one all of this is skipped.
 """
 
 import re
+import shutil
+from pathlib import Path
 
 import nbformat
 import pytest
-from browser import ROOT, eventually, opened, press, run_all, widget
+from browser import FOLDER, ROOT, eventually, opened, press, run_all, widget
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from test_lab import running_lab
 
 from course_utils import slides_check
 
-pytestmark = pytest.mark.skipif(
-    slides_check.chromium() is None,
-    reason="no Chromium: install it (apt install chromium) or name it in CHROMIUM",
-)
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
 START_MS = 120_000
 KERNEL = {"name": "python3", "display_name": "Python 3"}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with running_lab(tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("log") / "log") as s:
-        yield s
+# Every slide shown at once, every answer open: how much higher and wider it is than the screen.
+MEASURE = """() => {
+  const rule = document.createElement("style");
+  rule.textContent = ".reveal .slides section { display: flex !important; }"
+    + ".reveal .slides section.stack { display: block !important; }";
+  document.head.append(rule);
+  document.querySelectorAll(".reveal details").forEach((answer) => (answer.open = true));
+  const slides = [...document.querySelectorAll(".reveal .slides section:not(.stack)")];
+  const measured = slides.map((slide) => {
+    const edge = slide.getBoundingClientRect().right;
+    const ends = [...slide.querySelectorAll("img, table, pre, svg, input, .cm-line")]
+      .filter((part) => !part.closest("mjx-container"))
+      .map((part) => part.getBoundingClientRect().right - edge);
+    return {
+      text: slide.textContent.trim().slice(0, 60),
+      higher: slide.scrollHeight - slide.clientHeight,
+      wider: Math.max(0, slide.scrollWidth - slide.clientWidth, ...ends),
+      scrolls: getComputedStyle(slide).overflowY === "auto",
+      height: slide.clientHeight,
+    };
+  });
+  rule.remove();
+  return measured;
+}"""
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """A Chromium without a window. Closed with this module: others start their own."""
-    with slides_check.browser() as shown:
-        yield shown
+@pytest.fixture(scope="module", autouse=True)
+def styled():
+    """The course's style of live slides lies beside the notebooks that are opened here."""
+    FOLDER.mkdir(exist_ok=True)
+    style = Path(shutil.copy(ROOT / "notebooks" / "sliveshow.css", FOLDER))
+    yield
+    style.unlink()
 
 
 def slide_type(cell):
@@ -82,9 +101,9 @@ def notebook():
 
 
 @pytest.fixture(scope="module")
-def seen(server, browser):
+def seen(shown, server):  # in this order: without a Chromium no server is started
     """The small notebook, run, as a deck; every test leaves it at its first slide."""
-    with opened(browser, server, notebook()) as found:
+    with opened(shown, server, notebook()) as found:
         run_all(found.page)
         start(found.page, len(notebook().cells))
         yield found
@@ -138,17 +157,23 @@ def test_leaving_gives_the_notebook_back_unharmed(seen):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_each_notebook_of_the_course_becomes_a_deck(server, browser, path):
+def test_each_notebook_of_the_course_becomes_a_deck(shown, server, path):
     nb = nbformat.read(path, as_version=4)
     starts = [cell for cell in nb.cells if slide_type(cell) in ("slide", "subslide")]
     on_slides = [cell for cell in nb.cells if slide_type(cell) not in ("skip", "notes")]
-    with opened(browser, server, nb) as found:
+    with opened(shown, server, nb) as found:
+        found.page.set_viewport_size({"width": slides_check.WIDTH, "height": slides_check.HEIGHT})
         start(found.page, len(nb.cells))
         title = re.search(r"^# (.*)", nb.cells[0].source, re.M)[1]
         assert title in current(found.page)
         deck = found.page.locator(".reveal .slides")
         assert deck.locator("section:not(.stack)").count() == len(starts)
         assert deck.locator(".jp-Cell").count() == len(on_slides)
+        slides = found.page.evaluate(MEASURE)
+        assert {slide["height"] for slide in slides} == {slides_check.HEIGHT}
+        assert [slide for slide in slides if slide["wider"] > 1 or not slide["scrolls"]] == []
+        higher = [slide for slide in slides if slide["higher"] > 1]
+        assert len(higher) <= len(slides) / 20, higher  # those scroll
         leave(found.page)
         assert found.page.locator(".jp-Notebook .jp-Cell").count() == len(nb.cells)
         assert found.complaints == []

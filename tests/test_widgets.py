@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from html import unescape
 
 import ipywidgets
 import numpy as np
@@ -233,7 +234,7 @@ def test_explorer_says_what_is_wrong_with_the_logits():
     good, bad = (["A", "B"], np.array([1.0, 3.0])), (["A", "B"], np.array([1.0, np.nan]))
     explorer = Explorer({"good": good, "bad": bad})
     explorer.choice.value = "bad"
-    assert explorer.picture.value.startswith("<p>logits hold NaN")
+    assert ">logits hold NaN" in explorer.picture.value
     explorer.draw.click()
     assert explorer.drawn.value == ""
     explorer.choice.value = "good"
@@ -294,10 +295,7 @@ def test_search_box_follows_what_is_typed(index):
     for question in ("aab", "ccd"):
         search.text.value = question
         expected = [(round(hit.score, 2), hit.text) for hit in index.search(question, 5, 0)]
-        assert [text.replace("&lt;", "<").replace("&gt;", ">") for _, text in search.found()] == [
-            text for _, text in expected
-        ]
-        assert [score for score, _ in search.found()] == [score for score, _ in expected]
+        assert [(score, unescape(text)) for score, text in search.found()] == expected
     search.text.value = "  "
     assert search.results.value == "<p>Type a question above.</p>"
 
@@ -311,6 +309,38 @@ def test_search_box_sliders(index):
     assert search.results.value == "<p>No match: nothing in the bank reaches the threshold.</p>"
 
 
+@pytest.mark.parametrize(
+    "threshold, read", [(0.4971, 0.5), (np.float32(0.72), 0.72), (1, 1), (0, 0)]
+)
+def test_search_box_starts_at_the_threshold_given(threshold, read, index):
+    """And searches with what its slider reads, which a mouse or a key can reach again."""
+    search = SearchBox(index, "eab", threshold=threshold)
+    assert search.threshold.value == read and search.threshold.readout_format == ".2f"
+    expected = [(round(hit.score, 2), hit.id) for hit in index.search("eab", 5, read)]
+    assert [(score, BANK.index(unescape(text))) for score, text in search.found()] == expected
+    steps = read / search.threshold.step
+    assert steps == pytest.approx(round(steps))
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.2, np.nan])
+def test_search_box_refuses_a_threshold_that_its_slider_cannot_show(threshold, index):
+    with pytest.raises(ValueError, match="threshold must be from 0 to 1, .*got"):
+        widgets.search_box(index, "aaa", threshold=threshold)
+
+
+def test_search_box_draws_the_threshold_and_only_hits_that_reach_it(index, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plots, "show", lambda fig, alt, widget=None: drawn.append(fig))
+    for threshold, lines in ((0.5, [0.5]), (0.0, [])):
+        widgets.search_box(index, f"abc {EVIL}", threshold=threshold)
+        [ax] = drawn.pop().axes
+        assert [line.get_xdata()[0] for line in ax.lines] == lines
+        scores = sorted(bar.get_width() for bar in ax.patches)
+        hits = index.search(f"abc {EVIL}", 5, threshold)
+        assert scores == sorted(hit.score for hit in hits) and len(scores) < 6
+        plots.plt.close(ax.figure)
+
+
 def test_search_box_never_asks_for_more_than_there_is(index):
     search = SearchBox(index, "aaa", top_k=50)
     assert search.top_k.value == search.top_k.max == 5 and len(search.found()) == 5
@@ -320,13 +350,13 @@ def test_search_box_escapes(index):
     search = SearchBox(index, "bbb")
     assert "<img" not in search.results.value and ESCAPED in search.results.value
     search.text.value = "<i>zzz</i>"  # a mistake that quotes what was typed
-    assert search.results.value == "<p>no known word: &#x27;&lt;i&gt;zzz&lt;/i&gt;&#x27;</p>"
+    assert search.results.value.endswith(">no known word: &#x27;&lt;i&gt;zzz&lt;/i&gt;&#x27;</p>")
 
 
 def test_search_box_says_plainly_what_is_wrong(index):
     search = SearchBox(index)
     search.text.value = "zzz"
-    assert search.results.value == "<p>no known word: &#x27;zzz&#x27;</p>"
+    assert search.results.value.endswith(">no known word: &#x27;zzz&#x27;</p>")
     search.text.value = "aaa"
     assert search.found()[0] == (1.0, "aaa")
 
@@ -395,3 +425,18 @@ def test_explorer_says_what_is_wrong_with_the_sentence():
     assert explorer.picture.value == before
     with pytest.raises(ValueError, match="exactly one"):
         widgets.sampling_explorer(sentence="no gap")
+
+
+@pytest.mark.parametrize("error", [ValueError, FileNotFoundError])
+def test_follow_says_what_is_wrong_escaped(error):
+    picture, control = ipywidgets.HTML(), ipywidgets.IntSlider()
+
+    def draw():
+        if control.value:
+            raise error("<b>no such thing")
+        return "drawn"
+
+    widgets.follow([control], picture, draw)
+    assert picture.value == "drawn"
+    control.value = 1
+    assert "&lt;b&gt;no such thing" in picture.value

@@ -53,6 +53,21 @@ WRONG = {
             "return a @ b.T / (a**2).sum(axis=1, keepdims=True) / (b**2).sum(axis=1)",
             "square root",
         ),
+        (
+            "a = a / np.linalg.norm(a, axis=1)\nb = b / np.linalg.norm(b, axis=1)\nreturn a @ b.T",
+            "when they are (n, 1): keepdims=True",
+        ),
+        ("return a @ b.T / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)", "keepdims=True"),
+        (
+            "a = a / np.linalg.norm(a, axis=0, keepdims=True)\n"
+            "b = b / np.linalg.norm(b, axis=0, keepdims=True)\n"
+            "return a @ b.T",
+            "lengths of the columns",
+        ),
+        (
+            "a = a / np.linalg.norm(a, axis=0)\nb = b / np.linalg.norm(b, axis=0)\nreturn a @ b.T",
+            "take axis=1",
+        ),
         ("return a @ b", "your code stops"),
     ],
     "recall_and_mrr": [
@@ -72,7 +87,7 @@ WRONG = {
             "order = np.argsort(-scores, axis=1)\n"
             "rank = np.take_along_axis(right, order, axis=1).argmax(axis=1) + 1\n"
             "return (1 / rank).mean(), (rank <= k).mean()",
-            "recall first",
+            "recall comes first",
         ),
         (
             "order = np.argsort(-scores, axis=1)\n"
@@ -90,7 +105,7 @@ WRONG = {
             "order = np.argsort(-scores, axis=1)\n"
             "found = np.take_along_axis(right, order, axis=1)\n"
             "return found[:, :k].sum() / right.sum(), (1 / (found.argmax(axis=1) + 1)).mean()",
-            "not right answers",
+            "not all right answers",
         ),
         (
             "order = np.argsort(-scores, axis=1)\n"

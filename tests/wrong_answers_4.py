@@ -1,5 +1,13 @@
 """Typical wrong answers to the exercises of notebook 4, and words of the hint each must get."""
 
+# The right answer, to be spoilt in one place each.
+COST = """
+def cost(t):
+    shown = scores >= t
+    return price * (shown & ~right).sum() + (~shown & right).sum()
+return min([*scores, math.inf], key=cost)
+"""
+
 WRONG = {
     "gigabytes": [
         ("return n * dimensions * bits / 1e9", "8 bits"),
@@ -13,42 +21,19 @@ WRONG = {
         ("return n * dimensions * (bits if bits != 32 else 16) / 8 / 1e9", "default"),
         ("return f'{n} GB'", "made of numbers"),
     ],
-    "lowest_threshold": [
-        (
-            "good = [t for t in scores if right[scores >= t].mean() >= wanted]\n"
-            "return max(good, default=math.inf)",
-            "the highest score",
-        ),
-        (
-            "good = [t for t in scores if scores[scores > t].size\n"
-            "        and right[scores > t].mean() >= wanted]\n"
-            "return min(good, default=math.inf)",
-            "use >=, not >",
-        ),
-        (
-            "good = [t for t in scores if right[scores >= t].sum() / right.sum() >= wanted]\n"
-            "return min(good, default=math.inf)",
-            "it is recall",
-        ),
-        (
-            "best = math.inf\n"
-            "for t in np.sort(scores)[::-1]:\n"
-            "    if right[scores >= t].mean() < wanted:\n"
-            "        return best\n"
-            "    best = t\n"
-            "return best",
-            "first failure from above",
-        ),
-        ("return wanted", "a lower one does too"),
-        ("return 2.0", "nothing at all is shown"),
-        ("return -1.0", "were wanted"),
+    "cheapest_threshold": [
+        (COST.replace("[*scores, math.inf]", "scores"), "showing nothing costs least"),
+        (COST.replace("min", "max"), "the dearest mistakes"),
+        (COST.replace("price *", ""), "no effect"),
+        (COST.replace("price *", "").replace("+", "+ price *"), "exchanged"),
+        (COST.replace("(~shown & right)", "(~shown)"), "costs nothing"),
+        (COST.replace(">=", ">"), "use >=, not >"),
+        (COST.replace("+ (~shown & right).sum()", ""), "not shown costs 1"),
+        (COST.replace("price * (shown & ~right).sum() +", ""), "costs `price`"),
+        (COST.replace("([*scores, math.inf], key=cost)", "(map(cost, scores))"), "is wanted"),
         ("return scores[scores > 0.5]", "one threshold is wanted"),
-        (
-            "good = [t for t in scores if right[scores >= t].mean() >= wanted]\n"
-            "return min(good, default=0.0)",
-            "answer math.inf",
-        ),
-        ("return min(t for t in scores if right[scores >= t].mean() >= wanted)", "your code stops"),
+        ("return 0.5", "at the best threshold"),
+        ("return min(scores, key=price)", "your code stops"),
     ],
     "softmax_with_temperature": [
         ("return sampling.softmax(z * T)", "multiplied instead of divided"),
@@ -117,10 +102,12 @@ WRONG = {
         ),
     ],
     "setting": [
-        ('setting = {"T": 0.3}', "too boring"),
-        ('setting = {"T": 1.0, "k": 1}', "too boring"),
-        ('setting = {"T": 2}', "word salad"),
-        ('setting = {"T": 3.0, "k": 3}', "repetitive and odd at once"),
+        ('setting = {"T": 0.85}', "Temperature alone takes"),
+        ('setting = {"T": 2}', "Temperature alone takes"),
+        ('setting = {"T": 1.0, "k": 50}', "as many words where the model is sure"),
+        ('setting = {"T": 0.5, "p": 0.9}', "too boring"),
+        ('setting = {"T": 2, "p": 0.9}', "word salad"),
+        ('setting = {"T": 3.0, "k": 3, "p": 0.9}', "repetitive and odd at once"),
         ('setting = {"T": 0}', "T above 0"),
         ('setting = {"T": -1}', "cannot be sampled with"),
         ('setting = {"T": 1, "k": 2.5}', "cannot be sampled with"),

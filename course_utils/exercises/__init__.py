@@ -24,9 +24,9 @@ from course_utils.exercises.lesson3 import (
     check_triplet_loss,
 )
 from course_utils.exercises.lesson4 import (
+    check_cheapest_threshold,
     check_gigabytes,
     check_keep_k,
-    check_lowest_threshold,
     check_nucleus,
     check_setting,
     check_softmax_with_temperature,
@@ -53,7 +53,7 @@ __all__ = [
     "check_triplet_loss",
     "check_gigabytes",
     "check_keep_k",
-    "check_lowest_threshold",
+    "check_cheapest_threshold",
     "check_nucleus",
     "check_setting",
     "check_softmax_with_temperature",

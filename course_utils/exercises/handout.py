@@ -2,12 +2,17 @@
 
 python -m course_utils.exercises.handout               the course for students: build/handout
 python -m course_utils.exercises.handout --solutions   notebooks with answers: build/solutions
+
+A second run replaces what the first one wrote, and nothing else: the folder keeps a list of it,
+``.handout.json``. A file that somebody added stays; one that somebody changed stops the run.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import hashlib
+import json
+import sys
 from pathlib import Path
 
 from course_utils.exercises import core
@@ -16,25 +21,34 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ["README.md", "LICENSE", "Makefile", "requirements.txt", "pyproject.toml"] + [
     "notebooks", "course_utils", "images"
 ]  # fmt: skip
+MANIFEST = ".handout.json"  # in each folder written here: {path: SHA-256 of what was written}
 
 
-def hand_out(folder: Path) -> None:
-    """Copy the course to ``folder``, which is replaced: all that a student needs, no solution."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    leave_out = shutil.ignore_patterns("__pycache__", ".*", "*.pyc")
+def without_solutions() -> dict[str, bytes]:
+    """All that a student needs, by path within the course; no solution."""
+    files = {}
     for part in map(ROOT.joinpath, PARTS):
-        if part.is_dir():
-            shutil.copytree(part, folder / part.name, ignore=leave_out)
-        else:
-            shutil.copy2(part, folder)
-    shutil.rmtree(folder / core.SOURCES.relative_to(ROOT))
+        for path in sorted(part.rglob("*")) if part.is_dir() else [part]:
+            within = path.relative_to(ROOT)
+            cache = any(name.startswith((".", "__pycache__")) for name in within.parts)
+            if path.is_file() and not cache and core.SOURCES not in path.parents:
+                files[within.as_posix()] = path.read_bytes()
+    return files
+
+
+def solved_notebooks() -> dict[str, bytes]:
+    """Each notebook with its exercises solved, by file name. Raises as ``with_solutions``."""
+    import nbformat
+
+    paths = sorted((ROOT / "notebooks").glob("0*.ipynb"))
+    return {path.name: f"{nbformat.writes(with_solutions(path))}\n".encode() for path in paths}
 
 
 def with_solutions(path: Path):
     """The notebook ``path`` (nbformat) with every exercise solved, not run yet.
 
-    Raises ValueError for an exercise cell that is not as the course wrote it.
+    Raises ValueError for an exercise cell that is not as the course wrote it, FileNotFoundError
+    where the solutions were not handed out.
     """
     import nbformat
 
@@ -52,20 +66,79 @@ def with_solutions(path: Path):
     return nb
 
 
-def main(arguments=None) -> None:
-    import nbformat
+def digest(content: bytes) -> str:
+    """The SHA-256 of ``content``, as a manifest holds it."""
+    return hashlib.sha256(content).hexdigest()
 
+
+def written_before(folder: Path) -> dict[str, str]:
+    """The manifest of ``folder``; empty for a folder that is new or empty.
+
+    Raises FileExistsError for a folder that was not written here.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return {}
+    try:
+        return dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise FileExistsError(
+            f"{folder} is there already, and this command did not write it: nothing was changed. "
+            "Name a new folder with --to, or move this one away."
+        ) from None
+
+
+def in_the_way(folder: Path, before: dict[str, str], files: dict[str, bytes]) -> list[str]:
+    """Paths to be written or removed where something stands that this command did not write."""
+    found, root = [], folder.resolve()
+    for name in sorted({*before, *files}):
+        path = folder / name
+        if path.resolve() != Path(f"{root}/{name}"):  # through a link it would be somewhere else
+            found.append(name)
+        elif path.is_file():
+            own = {before.get(name), digest(files[name]) if name in files else None}
+            if digest(path.read_bytes()) not in own:
+                found.append(name)
+        elif path.exists() or any(above.is_file() for above in path.parents):
+            found.append(name)
+    return found
+
+
+def replace(folder: Path, files: dict[str, bytes]) -> None:
+    """Write ``files`` into ``folder`` in place of what an earlier call wrote there.
+
+    What somebody added stays. Raises, with nothing changed, ValueError for a folder inside what
+    is handed out, FileExistsError for one that was not written here or where a file to be
+    replaced was changed since.
+    """
+    if any(folder.resolve().is_relative_to(ROOT / part) for part in PARTS):
+        raise ValueError(f"{folder} is part of what is handed out: name a folder elsewhere.")
+    before = written_before(folder)
+    if changed := in_the_way(folder, before, files):
+        some = ", ".join(changed[:5]) + (", …" if len(changed) > 5 else "")
+        raise FileExistsError(
+            f"In {folder} somebody changed {some}: nothing was written, so that nothing is lost. "
+            "Move the folder away, or name a new one with --to."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in before.keys() - files.keys():
+        (folder / name).unlink(missing_ok=True)
+    manifest = {name: digest(content) for name, content in files.items()}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+def main(arguments=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--solutions", action="store_true", help="the notebooks with answers")
     parser.add_argument("--to", type=Path, help="folder (default: build/handout, build/solutions)")
     options = parser.parse_args(arguments)
     folder = options.to or ROOT / "build" / ("solutions" if options.solutions else "handout")
-    if options.solutions:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path in sorted((ROOT / "notebooks").glob("0*.ipynb")):
-            nbformat.write(with_solutions(path), folder / path.name)
-    else:
-        hand_out(folder)
+    try:
+        replace(folder, solved_notebooks() if options.solutions else without_solutions())
+    except (OSError, ValueError) as error:
+        sys.exit(str(error))
     print(f"written to {folder}")
 
 

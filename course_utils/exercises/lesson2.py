@@ -11,97 +11,89 @@ REAL = (3, 2, 4)
 
 
 def _tokens():
-    """Token vectors ``(3, 4, 5)`` float32, mostly negative, and their mask ``(3, 4)`` int64."""
+    """Token vectors ``(3, 4, 5)`` float32, mostly negative, and their mask ``(3, 4, 1)`` int64."""
     import torch
 
     x = torch.randn(len(REAL), max(REAL), 5, generator=torch.Generator().manual_seed(2)) - 1.5
     mask = (torch.arange(max(REAL)) < torch.tensor(REAL)[:, None]).long()
     x[mask == 0] += 4  # what padding holds is no small matter
-    return x, mask
+    return x, mask.unsqueeze(-1)
 
 
 @check
 def check_masked_mean(answer) -> str:
     """``answer(x (b, t, d), mask (b, t)) -> (b, d)``."""
-    x, mask = _tokens()
-    given = x.clone()
-    got = numbers(_call_with_mask(answer, given, mask), "the result")
-    m = mask.unsqueeze(-1)
-    want = (x * m).sum(1) / m.sum(1)
+    x, m = _tokens()
+    real = x * m
+    total, count = real.sum(1), m.sum(1)
     mistakes = {
         "you averaged the padding, too: multiply by the mask before you add up.": x.mean(1),
-        "the padding adds nothing now, but you divide by all t columns: divide by the number of "
-        "real tokens.": (x * m).mean(1),
-        "you divide by the number of real tokens, but the sum still holds the padding.": x.sum(1)
-        / m.sum(1),
-        "this is the sum of the real tokens: divide it by their number.": (x * m).sum(1),
-        "you divide by the real tokens of the whole batch: each sentence has its own count, "
-        "m.sum(dim=1).": (x * m).sum(1) / m.sum(),
-        "you left [CLS] out: it is a real token, and the library averages it in.": (
-            (x * m)[:, 1:].sum(1) / m[:, 1:].sum(1)
-        ),
-        "this is the average over all sentences: tokens are dimension 1, dim=1.": (x * m).sum(0)
-        / m.sum(0),
+        "you divide by all t columns: divide by the number of real tokens.": real.mean(1),
+        "you divide well, but the sum still holds the padding.": x.sum(1) / count,
+        "this is the sum of the real tokens: divide it by their number.": total,
+        "you divide by the tokens of the whole batch: use m.sum(dim=1).": total / m.sum(),
+        "you left [CLS] out: it is a real token, too.": real[:, 1:].sum(1) / m[:, 1:].sum(1),
+        "this averages over the sentences: tokens are dimension 1, dim=1.": real.sum(0) / m.sum(0),
     }
-    _compare(got, want, mistakes, "(b, d) = (3, 5): one vector for each sentence")
-    expect(bool((given == x).all()), "you changed x itself: make a new tensor instead.")
+    _check_pooling(answer, total / count, mistakes)
     return "padding no longer counts, and each sentence is divided by its own number of tokens."
 
 
 @check
 def check_max_of_real_tokens(answer) -> str:
     """``answer(x (b, t, d), mask (b, t)) -> (b, d)``."""
-    x, mask = _tokens()
-    given = x.clone()
-    got = _call_with_mask(answer, given, mask)
-    expect(
-        not (isinstance(got, tuple) and hasattr(got, "values")),
-        "torch's max over a dimension gives two things, values and indices: take .values.",
-    )
-    got = numbers(got, "the result")
-    m = mask.unsqueeze(-1)
-    want = x.masked_fill(m == 0, float("-inf")).amax(1)
+    x, m = _tokens()
+    real, filler = (x.masked_fill(m == hidden, float("-inf")) for hidden in (0, 1))
     mistakes = {
         "padding wins in places: keep it out before you take the maximum.": x.amax(1),
-        "with 0 in the padding's place, 0 wins over real values below it: put −inf there, which "
-        "never wins.": (x * m).amax(1),
-        "this is the maximum over the 5 numbers of a token: over tokens it is dim=1.": x.amax(2),
-        "you masked the real tokens and kept the padding: −inf belongs where the mask is 0.": (
-            x.masked_fill(m == 1, float("-inf")).amax(1)
-        ),
-        "this is where the largest values stand: take the values, not the indices.": (
-            x.masked_fill(m == 0, float("-inf")).argmax(1).float()
-        ),
+        "0 wins over real values below it: put −inf in the padding's place.": (x * m).amax(1),
+        "this is the maximum over a token's 5 numbers: over tokens it is dim=1.": x.amax(2),
+        "you kept the padding: −inf belongs where the mask is 0.": filler.amax(1),
+        "this is where the largest stand: take the values, not the indices.": real.argmax(1),
     }
-    _compare(got, want, mistakes, "(b, d) = (3, 5): one vector for each sentence")
-    expect(bool((given == x).all()), "you changed x itself: masked_fill without _ makes a copy.")
+    _check_pooling(answer, real.amax(1), mistakes)
     return "the largest real value of each dimension, whatever the padding holds."
 
 
-def _call_with_mask(answer, x, mask):
-    """``call``, with a word about shapes where the mask does not fit the tokens."""
+def _check_pooling(answer, want, mistakes) -> None:
+    """Hint unless ``answer`` makes ``want`` of the tokens and leaves them as they are."""
+    x, m = _tokens()
+    advice = "Is it the mask? It is (b, t) and x is (b, t, d): mask.unsqueeze(-1) fits."
+    got = _call(answer, x, m.squeeze(-1), words="must match", advice=advice)
+    two = isinstance(got, tuple) and hasattr(got, "values")  # what torch's max(dim=1) returns
+    expect(not two, "max over a dimension gives two things, values and indices: take .values.")
+    got = numbers(got, "the result")
+    _compare(got, want, mistakes, "(b, d) = (3, 5): one vector for each sentence")
+    unchanged = bool((x == _tokens()[0]).all())
+    expect(unchanged, "you changed x itself: make a new tensor; masked_fill without _ does.")
+
+
+def _call(answer, *arguments, words: str, advice: str):
+    """``call``, with ``advice`` added where the answer stops with ``words`` in its complaint."""
     try:
-        return call(answer, x, mask.clone())
+        return call(answer, *arguments)
     except Hint as hint:
-        if "must match" not in str(hint):
+        if words not in str(hint):
             raise
-        raise Hint(
-            f"{hint} Is it the mask? It is (b, t) and x is (b, t, d): mask.unsqueeze(-1) fits."
-        ) from None
+        raise Hint(f"{hint} {advice}") from None
 
 
 def _compare(got, want, mistakes, shape) -> None:
     """Hint unless ``got`` is ``want``: by what it is instead, by its shape, or by row."""
     import numpy as np
 
-    if near(got, want):
-        return
-    for hint, wrong in mistakes.items():
-        expect(not near(got, wrong), hint)
+    _not_these(got, mistakes)
     expect(got.shape == tuple(want.shape), f"the shape should be {shape}; it is {got.shape}.")
     expect(np.isfinite(got).all(), "there is nan or infinity in your result.")
     bad = int(np.argmax(abs(got - numbers(want)).max(axis=-1)))
-    raise Hint(f"not yet: row {bad} should be {numbers(want)[bad].round(2).tolist()}.")
+    right_row = numbers(want)[bad].round(2).tolist()
+    expect(near(got, want), f"not yet: row {bad} should be {right_row}.")
+
+
+def _not_these(got, mistakes) -> None:
+    """Hint where ``got`` is what a mistake, ``{hint: result}``, leads to."""
+    for hint, wrong in mistakes.items():
+        expect(not near(got, wrong), hint)
 
 
 @check
@@ -111,21 +103,20 @@ def check_cosine_table(answer) -> str:
 
     rng = np.random.default_rng(3)
     a, b = rng.normal(size=(4, 6)) * 3, rng.normal(size=(2, 6)) + 1
-    got = numbers(call(answer, a.copy(), b.copy()), "the result")
-    lengths = np.linalg.norm(a, axis=1)[:, None], np.linalg.norm(b, axis=1)
-    want = a @ b.T / lengths[0] / lengths[1]
+    advice = "The lengths of a fit a when they are (n, 1): keepdims=True. The same holds for b."
+    got = numbers(_call(answer, a.copy(), b.copy(), words="broadcast", advice=advice), "the result")
+    dots, norm = a @ b.T, np.linalg.norm
+    long_a, long_b = norm(a, axis=1)[:, None], norm(b, axis=1)
+    want = dots / long_a / long_b
+    columns = (a / norm(a, axis=0)) @ (b / norm(b, axis=0)).T
     mistakes = {
-        "these are dot products: long vectors win. Divide by both lengths.": a @ b.T,
-        "only one side is divided by its length: divide by the other's, too.": a @ b.T / lengths[0],
-        "only the second side is divided by its length.": a @ b.T / lengths[1],
-        "you divided by the length of the whole table: each row has its own, axis=1.": a
-        @ b.T
-        / np.linalg.norm(a)
-        / np.linalg.norm(b),
+        "these are dot products: long vectors win. Divide by both lengths.": dots,
+        "only one side is divided by its length: divide by the other's, too.": dots / long_a,
+        "only the second side is divided by its length.": dots / long_b,
+        "that is the length of the whole table: take each row's, axis=1.": dots / norm(a) / norm(b),
+        "these are the lengths of the columns: a vector is a row, so take axis=1.": columns,
         "turn it round: rows belong to a, columns to b.": want.T,
-        "you divided by the squared lengths: the length has a square root.": (
-            a @ b.T / lengths[0] ** 2 / lengths[1] ** 2
-        ),
+        "these are squared lengths: a length has a square root.": dots / (long_a * long_b) ** 2,
     }
     _compare(got, want, mistakes, "(n, m) = (4, 2): rows of a by rows of b")
     return "every row with every row, and only the directions count."
@@ -146,48 +137,27 @@ def check_recall_and_mrr(answer) -> str:
     except (TypeError, ValueError):
         raise Hint("return two numbers: recall, mrr.") from None
     ordered = np.take_along_axis(right, np.argsort(-scores, axis=1), axis=1)
-    rank = ordered.argmax(axis=1) + 1
-    worst_first = ordered[:, ::-1].argmax(axis=1) + 1
-    all_ranks = np.nonzero(ordered)[1] + 1
-    if near((recall, mrr), ((rank <= k).mean(), (1 / rank).mean())):
-        return "the rank of the first right answer, counted from 1, and two ways to average it."
-    hints = {
-        "the best rank is 1, not 0: argmax counts from 0.": ((rank <= k + 1).mean(), np.inf),
-        "your order is worst first: sort by −scores.": (
-            (worst_first <= k).mean(),
-            (1 / worst_first).mean(),
-        ),
-        "the two are right, but the other way round: recall first.": (
-            (1 / rank).mean(),
-            (rank <= k).mean(),
-        ),
+    rank, from_last = (table.argmax(axis=1) + 1 for table in (ordered, ordered[:, ::-1]))
+    found, inverse = rank <= k, 1 / rank
+    of_recall = {
+        "the best rank is 1, not 0: argmax counts from 0.": (rank - 1 <= k).mean(),
+        "your order is worst first: sort by −scores.": (from_last <= k).mean(),
+        "the other way round: recall comes first, then MRR.": inverse.mean(),
+        "rank k itself counts: “among the first k” is rank <= k.": (rank < k).mean(),
+        "recall is a share: divide the count by the number of new questions.": found.sum(),
+        "count questions, not all right answers of each.": ordered[:, :k].sum() / right.sum(),
     }
-    for hint, wrong in hints.items():
-        expect(not near((recall, mrr), wrong), hint)
-    expect(
-        not near(recall, (rank < k).mean()),
-        "rank k itself counts: “among the first k” is rank <= k.",
-    )
-    expect(
-        not near(recall, (rank <= k).sum()) or recall <= 1,
-        "recall is a share: divide the count by the number of new questions.",
-    )
-    expect(
-        not near(recall, ordered[:, :k].sum() / right.sum()),
-        "count new questions, not right answers: one right answer among the first k is enough.",
-    )
-    expect(near(recall, (rank <= k).mean()), "recall is not right yet: look at each rank.")
-    expect(
-        not near(mrr, 1 / rank.mean()),
-        "that is 1 over the mean rank: take 1/rank of each question, then the mean.",
-    )
-    expect(not near(mrr, rank.mean()), "that is the mean rank: take the mean of 1/rank.")
-    expect(
-        not near(mrr, (1 / all_ranks).mean()),
-        "only the first right answer of each question counts, not all of them.",
-    )
-    expect(np.isfinite(mrr), "a rank of 0 makes 1/rank infinite: the best rank is 1.")
-    raise Hint("recall is right; MRR is the mean of 1/rank of the first right answers.")
+    of_mrr = {
+        "that is 1 over the mean rank: first 1/rank, then the mean.": 1 / rank.mean(),
+        "that is the mean rank: take the mean of 1/rank.": rank.mean(),
+        "only the first right answer of each counts.": (1 / (np.nonzero(ordered)[1] + 1)).mean(),
+        "a rank of 0 makes 1/rank infinite: the best rank is 1.": np.inf,
+    }
+    _not_these(recall, of_recall)
+    expect(near(recall, found.mean()), "recall is not right yet: look at each rank.")
+    _not_these(mrr, of_mrr)
+    expect(near(mrr, inverse.mean()), "recall is right; MRR is the mean of 1/rank.")
+    return "the rank of the first right answer, counted from 1, and two ways to average it."
 
 
 @functools.cache
@@ -197,12 +167,12 @@ def _encoder(name: str):
     return encoders.load(name)
 
 
-def _cosines(name: str, sentence: str, others: list[str]) -> list[float]:
-    """Cosine of ``sentence`` with each of ``others`` by one encoder; Hint for unknown words."""
+def _cosines(name: str, texts: list[str]) -> list[float]:
+    """Cosine of the first text with each of the others by one encoder; Hint for unknown words."""
     from course_utils.similarity import cosine_similarity
 
     try:
-        vectors = _encoder(name).encode([sentence, *others])
+        vectors = _encoder(name).encode(texts)
     except ValueError as error:
         raise Hint(f"{name} cannot read this: {error}") from None
     return cosine_similarity(vectors[:1], vectors[1:])[0].tolist()
@@ -219,23 +189,11 @@ def check_fool_glove(sentence, same, trap) -> str:
         expect(len(text.split()) >= 4, f"write at least four words: {name} has fewer.")
     bags = [sorted(_encoder("glove").words(text)) for text in texts]
     expect(bags[0] != bags[1], "`same` has exactly the words of `sentence`: use other words.")
-    glove = _cosines("glove", sentence, texts[1:])
-    expect(
-        glove[1] > glove[0],
-        f"GloVe is not fooled: {glove[0]:.2f} for `same`, {glove[1]:.2f} for `trap`. Let the trap "
-        "share more words with the sentence, and `same` fewer.",
-    )
-    minilm = _cosines("minilm", sentence, texts[1:])
-    expect(
-        minilm[0] > minilm[1],
-        f"MiniLM, too, finds `trap` ({minilm[1]:.2f}) closer than `same` ({minilm[0]:.2f}): let "
-        "the trap keep the small words (is, there, a, to) and change the subject.",
-    )
-    expect(
-        minilm[0] >= 0.4,
-        f"MiniLM gives your `same` only {minilm[0]:.2f}: does it really say the same?",
-    )
-    return (
-        f"GloVe: {glove[0]:.2f} for the same meaning, {glove[1]:.2f} for the trap. "
-        f"MiniLM: {minilm[0]:.2f} and {minilm[1]:.2f}."
-    )
+    both = [_cosines("glove", texts), _cosines("minilm", texts)]
+    glove, minilm = ("{:.2f} for `same`, {:.2f} for `trap`".format(*pair) for pair in both)
+    advice = "Let the trap share more words with the sentence, and `same` fewer."
+    expect(both[0][1] > both[0][0], f"GloVe is not fooled: {glove}. {advice}")
+    advice = "Let the trap keep the small words (is, there, a, to) and change the subject."
+    expect(both[1][0] > both[1][1], f"MiniLM, too, is fooled: {minilm}. {advice}")
+    expect(both[1][0] >= 0.4, f"MiniLM has {minilm}: does `same` really say the same?")
+    return f"GloVe has {glove}; MiniLM has {minilm}."

@@ -45,8 +45,8 @@ def felt_speed(quick: bool) -> None:
 def felt_times(moves: int) -> list[float]:
     """Seconds of each move, from the key to the painted picture."""
     from browser import control, opened, press, run_all, widget
+    from lab_server import running_lab
     from nbformat.v4 import new_code_cell, new_notebook
-    from test_lab import running_lab
 
     from course_utils import slides_check
 

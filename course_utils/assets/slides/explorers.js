@@ -88,6 +88,7 @@ const Explorers = (() => {
 
   const [SCALE, WIDTH, HEIGHT, ARROW] = [62, 460, 440, 0.6];
   const STEPS = { positive: "pull", negative: "push", anchor: "anchor_step" };
+  const SIDES = [[0, 1], [0, -1], [1, 0], [-1, 0], [1, 1], [-1, 1], [1, -1], [-1, -1]];
 
   function polar(distance, degrees) {
     const angle = (degrees * Math.PI) / 180;
@@ -108,22 +109,59 @@ const Explorers = (() => {
     };
   }
 
-  function label(x, y, words, anchor = "middle") {
+  function label(x, y, words) {
     return (
-      `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" font-size="18" ` +
+      `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="middle" font-size="18" ` +
       'fill="#222222" font-family="sans-serif" stroke="white" stroke-width="4" ' +
       `paint-order="stroke">${words}</text>`
     );
   }
 
-  // The point's name, set off to the side, where neither pull nor push runs.
-  function nameOf(x, y, name) {
-    const [dx, dy] = [x - WIDTH / 2, y - HEIGHT / 2];
-    const far = Math.hypot(dx, dy);
-    if (far < 1) return label(x, y + 32, name);
-    const side = dx > 0 ? 1 : -1;
-    const [ux, uy] = [(-side * dy) / far, (side * dx) / far];
-    return label(x + 18 * ux, y + 26 * uy + 6, name, ux > 0.6 ? "start" : ux < -0.6 ? "end" : "middle");
+  const pixel = ([x, y], anchor) => [
+    WIDTH / 2 + SCALE * (x - anchor[0]),
+    HEIGHT / 2 - SCALE * (y - anchor[1]),
+  ];
+
+  // Where each word is written: the place that covers fewest arrows, lines, points, earlier words.
+  function wordPlaces(state) {
+    const taken = [];
+    const middle = pixel(state.anchor, state.anchor);
+    for (const [name, step] of Object.entries(STEPS)) {
+      const [[x, y], [dx, dy]] = [pixel(state[name], state.anchor), state[step]];
+      const tip = [x + SCALE * dx * (ARROW + 0.2), y - SCALE * dy * (ARROW + 0.2)];
+      taken.push(...between(middle, [x, y]), ...between([x, y], tip));
+    }
+    const places = {};
+    for (const name of Object.keys(STEPS)) {
+      const [x, y] = pixel(state[name], state.anchor);
+      const half = 5 * name.length;
+      const spots = SIDES.map(([u, v]) => [x + u * (half + (v ? 0 : 14)), y + 26 * v]);
+      places[name] = freest(name, spots, taken);
+    }
+    if (SCALE * state.margin > 24) {
+      const ring = state.d_ap + state.margin / 2;
+      const turns = Array.from({ length: 12 }, (_, i) => pixel(polar(ring, 90 + 30 * i), [0, 0]));
+      places.margin = freest("margin", turns, taken);
+    }
+    return places;
+  }
+
+  function between([x1, y1], [x2, y2]) {
+    return Array.from({ length: 13 }, (_, i) => [x1 + ((x2 - x1) * i) / 12, y1 + ((y2 - y1) * i) / 12]);
+  }
+
+  function freest(word, spots, taken) {
+    const half = 5 * word.length;
+    let [best, least] = [null, Infinity];
+    for (const [x, y] of spots) {
+      const inside = half <= x && x <= WIDTH - half && 13 <= y && y <= HEIGHT - 33;
+      const covers = ([u, v]) => Math.abs(x - u) <= half + 2 && Math.abs(y - v) <= 13;
+      const cost = taken.filter(covers).length + (inside ? 0 : 1000);
+      if (cost < least) [best, least] = [[x, y], cost];
+    }
+    const [x, y] = best;
+    for (const v of [y - 8, y, y + 8]) taken.push(...between([x - half, v], [x + half, v]));
+    return best;
   }
 
   function line([x1, y1], [x2, y2], color, width) {
@@ -161,23 +199,19 @@ const Explorers = (() => {
       `<circle ${center} r="${inner.toFixed(1)}" fill="none" stroke="#8A8A8A" stroke-dasharray="2 5"/>`,
       label(WIDTH / 2, HEIGHT - 12, "green: a negative here costs nothing"),
     ];
-    if (outer - inner > 24) {
-      parts.push(label(WIDTH / 2, HEIGHT / 2 - (inner + outer) / 2 + 6, "margin"));
-    }
-    const pixel = ([x, y]) => [
-      WIDTH / 2 + SCALE * (x - state.anchor[0]),
-      HEIGHT / 2 - SCALE * (y - state.anchor[1]),
-    ];
+    const pixels = {};
+    for (const name of Object.keys(STEPS)) pixels[name] = pixel(state[name], state.anchor);
     for (const name of ["positive", "negative"]) {
-      parts.push(line(middle, pixel(state[name]), colors[name], 2));
+      parts.push(line(middle, pixels[name], colors[name], 2));
     }
     for (const [name, step] of Object.entries(STEPS)) {
-      parts.push(arrow(pixel(state[name]), state[step], step, colors.text));
+      parts.push(arrow(pixels[name], state[step], step, colors.text));
     }
-    for (const name of Object.keys(STEPS)) {
-      const [x, y] = pixel(state[name]);
+    for (const [name, [x, y]] of Object.entries(pixels)) {
       parts.push(`<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="10" fill="${colors[name]}"/>`);
-      parts.push(nameOf(x, y, name));
+    }
+    for (const [word, [x, y]] of Object.entries(wordPlaces(state))) {
+      parts.push(label(x, y + 6, word));
     }
     return (
       `<svg class="triplet" width="${WIDTH}" height="${HEIGHT}" role="img" ` +
@@ -284,8 +318,8 @@ const Explorers = (() => {
       slider(side, name, { min: 0, max: 3, step: 0.05, value }, (x) => x.toFixed(2), update);
     const angle = (name, value) =>
       slider(side, name, { min: -180, max: 180, step: 5, value }, String, update);
-    const [dp, ap] = [distance("d(a, p)", 1.2), angle("angle of p", 140)];
-    const [dn, an] = [distance("d(a, n)", 1.6), angle("angle of n", 20)];
+    const [dp, ap] = [distance("d(a, p)", 1), angle("angle of p", 140)];
+    const [dn, an] = [distance("d(a, n)", 1.4), angle("angle of n", 20)];
     const width = slider(side, "margin", { min: 0, max: 2, step: 0.05, value: margin }, (x) => x.toFixed(2), update);
     side.append(figures);
     update();
