@@ -53,7 +53,7 @@ def test_it_fills_gaps_far_better_than_chance():
 def test_contextual_vectors_tell_senses_apart_and_static_ones_do_not():
     accuracies = bert_report.sense_accuracies()
     print("sense accuracy by layer:", [f"{a:.3f}" for a in accuracies])
-    assert max(accuracies) > 0.78
+    assert max(accuracies) > 0.82
 
 
 def test_sense_accuracy_by_hand():
@@ -69,7 +69,7 @@ def test_the_curve_is_recorded_and_falls():
     with (FOLDER / "curve.csv").open(encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     tokens = [int(row["tokens"]) for row in rows]
-    assert tokens == sorted(set(tokens)) and tokens[-1] > 6e7
+    assert tokens == sorted(set(tokens)) and tokens[-1] > 9e7
     assert float(rows[-1]["heldout_loss"]) < float(rows[0]["heldout_loss"]) - 2
 
 
