@@ -16,6 +16,7 @@ import importlib.util
 import json
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -122,33 +123,43 @@ class TransformerEncoder:
 
     def pool(self, batch):
         """Sentence vectors ``(b, dim)`` of a tokenized batch, with gradient."""
+        return self._pooled(self.model(**batch).last_hidden_state, batch["attention_mask"])
+
+    def _pooled(self, states, attention_mask):
         import torch
 
         from course_utils.pooling import POOLINGS
 
-        states = self.model(**batch).last_hidden_state.float()
-        pooled = POOLINGS[self.pooling](states, batch["attention_mask"])
+        pooled = POOLINGS[self.pooling](states.float(), attention_mask)
         return torch.nn.functional.normalize(pooled, dim=1) if self.normalize else pooled
+
+    def _pool_packed(self, texts: list[list[int]]):
+        """As ``pool``, of texts as token ids, several in a row."""
+        from course_utils import packing
+
+        batch, owner = packing.pack(texts)
+        batch = {name: tensor.to(self.model.device) for name, tensor in batch.items()}
+        return self._pooled(*packing.unpack(self.model(**batch).last_hidden_state, owner))
 
     def embed(self, *groups: Sequence[str]):
         """Vectors with gradient, for training: a ``(b, dim)`` tensor for each group of texts.
 
         Several groups go through the network together, which is the siamese network at the
-        price of one: ``u, v = encoder.embed(premises, hypotheses)``. They go in parts of 16 or more
-        texts of similar length, because padding is computed like words, forth and back; on a
-        processor, each core takes parts of its own.
+        price of one: ``u, v = encoder.embed(premises, hypotheses)``. A BERT gets them without
+        padding (``packing``), another network in parts of 16 or more texts of similar length.
         """
         import torch
 
-        from course_utils import cores
-
         texts = [text for group in groups for text in check_texts(group)]
         encoded, order = self._by_length(texts)
-        parts = np.array_split(order, max(1, len(texts) // 16))
-        batches = [self._padded(encoded, rows) for rows in parts]
-        vectors = cores.with_gradient(self.model, self.pool, batches)
-        back = torch.from_numpy(np.argsort(order)).to(vectors.device)
-        vectors = vectors[back].split([len(group) for group in groups])
+        config = self.model.config
+        if config.model_type == "bert" and config._attn_implementation == "sdpa":
+            vectors = self._pool_packed(encoded["input_ids"])
+        else:
+            parts = np.array_split(order, max(1, len(texts) // 16))
+            vectors = torch.cat([self.pool(self._padded(encoded, rows)) for rows in parts])
+            vectors = vectors[torch.from_numpy(np.argsort(order)).to(vectors.device)]
+        vectors = vectors.split([len(group) for group in groups])
         return vectors if len(groups) > 1 else vectors[0]
 
     def _by_length(self, texts: list[str]):
@@ -167,12 +178,11 @@ class TransformerEncoder:
         """Embeddings ``(n, dim)`` float32, rows in the order of ``texts``.
 
         Batches are made of texts of similar length, so that little padding is computed, and on a
-        processor each core computes batches of its own. Texts longer than ``max_length`` tokens
-        are cut. Raises as ``check_texts``, and ValueError for batch_size < 1.
+        processor each core computes batches of its own: sharing out every single operation makes
+        the cores wait for each other. Texts longer than ``max_length`` tokens are cut. Raises as
+        ``check_texts``, and ValueError for batch_size < 1.
         """
         import torch
-
-        from course_utils import cores
 
         texts = check_texts(texts)
         if batch_size < 1:
@@ -180,19 +190,25 @@ class TransformerEncoder:
         encoded, order = self._by_length(texts)
         out = np.empty((len(texts), self.dim), dtype=np.float32)
         batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-        count = cores.useful(self.model, len(batches))
+        threads = torch.get_num_threads()
+        cores = min(threads, len(batches)) if self.model.device.type == "cpu" else 1
 
         @torch.inference_mode()
         def compute(rows: np.ndarray) -> None:
+            if cores > 1:
+                torch.set_num_threads(1)  # of this worker
             out[rows] = self.pool(self._padded(encoded, rows)).cpu().numpy()
 
-        training = self.model.training
+        training, pool = self.model.training, ThreadPoolExecutor(cores) if cores > 1 else None
         self.model.eval()
         try:
-            with cores.workers(count) as on_cores:
-                for _ in _progress(on_cores(compute, batches), show_progress, len(batches)):
-                    pass
+            done = (pool.map if pool else map)(compute, batches)
+            for _ in _progress(done, show_progress, len(batches)):
+                pass
         finally:
+            if pool:
+                pool.shutdown(cancel_futures=True)  # after an interrupt: not the rest as well
+            torch.set_num_threads(threads)  # of threads to come: they start with what was set last
             self.model.train(training)
         return out
 
@@ -252,8 +268,12 @@ def count_passes(encoder: TransformerEncoder):
     passes, lock = {"sentences": 0}, Lock()
 
     def hook(module, args, kwargs):
+        if "position_ids" in kwargs:  # packed: each sentence begins at position 0
+            count = int((kwargs["position_ids"] == 0).sum())
+        else:
+            count = len(kwargs["input_ids"] if "input_ids" in kwargs else args[0])
         with lock:  # batches are computed side by side
-            passes["sentences"] += len(kwargs["input_ids"] if "input_ids" in kwargs else args[0])
+            passes["sentences"] += count
 
     handle = encoder.model.register_forward_pre_hook(hook, with_kwargs=True)
     try:

@@ -17,19 +17,9 @@ MODULES = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__i
 # A module may import only from those to its left.
 STREET = [
     *("sampling", "sources", "datasets", "pooling", "similarity", "objectives", "training"),
-    *(
-        "cores",
-        "encoders",
-        "attention",
-        "masked",
-        "search",
-        "qdrant",
-        "engines",
-        "evaluation",
-        "plots",
-        "widgets",
-    ),
-    *("views", "geometry", "explorers"),
+    *("packing", "encoders", "attention", "masked", "search", "qdrant"),
+    *("engines", "evaluation", "plots", "widgets", "views"),
+    *("geometry", "explorers"),
 ]
 
 
