@@ -17,6 +17,8 @@ WIDTH = 96  # positions in a row: more leave fewer holes, but each position look
 def rows_of(lengths: Sequence[int], width: int) -> list[list[int]]:
     """Which texts share a row of ``width`` positions: the longest first, into the first with room.
 
+    A text longer than ``width`` has a row of its own.
+
     >>> rows_of([5, 2, 9, 4], 9)
     [[2], [0, 3], [1]]
     """
@@ -40,7 +42,7 @@ def pack(texts: Sequence[Sequence[int]]) -> tuple[dict[str, torch.Tensor], torch
     where a row is empty. Position 0 stands once for each text.
     """
     lengths = [len(ids) for ids in texts]
-    rows = rows_of(lengths, max(WIDTH, *lengths))
+    rows = rows_of(lengths, WIDTH)
     shape = len(rows), max(sum(lengths[i] for i in row) for row in rows)
     input_ids, position_ids = torch.zeros(shape, dtype=torch.long), torch.ones(shape).long()
     owner = torch.full(shape, -1)

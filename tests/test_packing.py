@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_bert import SENTENCES, save_tiny_bert
-from transformers import BertModel, BertTokenizerFast
+from transformers import BertModel, BertTokenizerFast, RobertaConfig, RobertaModel
 
 from course_utils import encoders, packing
 
@@ -74,6 +74,19 @@ def test_neighbours_in_a_row_change_nothing(tmp_path):
     alone = torch.cat([tiny.embed([text]) for text in SENTENCES])
     torch.testing.assert_close(tiny.embed(SENTENCES), alone, atol=1e-5, rtol=1e-5)
     assert not torch.allclose(alone[0], alone[1], atol=1e-2)
+
+
+def test_a_network_that_counts_positions_otherwise_is_not_packed(tmp_path):
+    """RoBERTa's positions begin after that of its padding."""
+    tokenizer = BertTokenizerFast.from_pretrained(save_tiny_bert(tmp_path / "tiny"))
+    torch.manual_seed(0)
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=32, max_position_embeddings=40, pad_token_id=0, initializer_range=0.5,
+    )  # fmt: skip
+    roberta = encoders.TransformerEncoder("tiny", RobertaModel(config), tokenizer, max_length=32)
+    expected = torch.from_numpy(roberta.encode(SENTENCES))
+    torch.testing.assert_close(roberta.embed(SENTENCES), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_dropout_is_drawn_from_the_seed(tmp_path):
