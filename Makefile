@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 
 lab: $(STAMP)
-	@$(PY) -m course_utils.lab $(if $(PORT),--port $(PORT))
+	@$(PY) -m course_utils.tools.lab $(if $(PORT),--port $(PORT))
 
 test: $(STAMP)
 	@$(PY) -m pytest $(TESTS)
@@ -33,14 +33,14 @@ slides: $(STAMP)
 # For a class: the course without its solutions; the notebooks with all exercises solved. Into
 # build/handout and build/solutions, or TO=FOLDER.
 handout: $(STAMP)
-	@$(PY) -m course_utils.exercises.handout $(if $(TO),--to "$(TO)")
+	@$(PY) -m course_utils.tools.handout $(if $(TO),--to "$(TO)")
 
 solutions: $(STAMP)
-	@$(PY) -m course_utils.exercises.handout --solutions $(if $(TO),--to "$(TO)")
+	@$(PY) -m course_utils.tools.handout --solutions $(if $(TO),--to "$(TO)")
 
 # Runs notebooks and stores their outputs: make outputs, or make outputs NOTEBOOKS=notebooks/01_...
 outputs: $(STAMP)
-	@$(PY) .ci/outputs.py $(NOTEBOOKS)
+	@$(PY) -m course_utils.tools.outputs $(NOTEBOOKS)
 
 # Draws the course's pictures anew.
 images: $(STAMP)

@@ -7,27 +7,27 @@
     triplets        anchor, positive, negative, made from the others
 
 Each returns a dictionary of equally long lists. ``source`` is "course" (the project's own
-sentences, see assets/data/DATA.md), the path of a CSV file with the same columns, or a real data
-set in one of the forms that ``sources`` reads (SICK, STS-B, SNLI, MultiNLI, Quora, the hub).
+sentences, see assets/data/DATA.md), the path of a CSV file with the same columns, or a real
+data set in one of the forms that ``internal.real_data`` reads (SICK, STS-B, SNLI, MultiNLI, Quora,
+the hub).
 """
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 
-from course_utils import sources
+from course_utils.internal import real_data, tables
+from course_utils.internal.tables import read_csv as read_csv
 
 DATA = Path(__file__).parent / "assets" / "data"
-LABELS = sources.LABELS
+LABELS = real_data.LABELS
 SPLITS = ("train", "dev", "test")
 
 
 def load_nli(split: str | None = None, source: str | Path = "course") -> dict[str, list]:
     """Sentence pairs with a label of ``LABELS``: id, premise, hypothesis, label (and split).
 
-    Raises FileNotFoundError, and ValueError naming file, line and remedy, as ``read_csv``.
+    Raises FileNotFoundError, and ValueError naming file, line and remedy, as ``tables.read_csv``.
     """
 
     def check(row):
@@ -54,7 +54,7 @@ def load_sts(split: str | None = None, source: str | Path = "course") -> dict[st
 def load_questions(source: str | Path = "course") -> dict[str, list]:
     """The bank of questions: id, group, text. Reads Quora's question pairs, too."""
     if source != "course" and Path(source).suffix == ".tsv":
-        rows = sources.quora_groups(sources.read_tabs(Path(source)))
+        rows = real_data.quora_groups(real_data.read_tabs(Path(source)))
         return {column: [row[column] for row in rows] for column in ("id", "group", "text")}
     return _load("questions.csv", source, None, ("group", "text"), ())
 
@@ -107,7 +107,7 @@ def question_triplets() -> dict[str, list]:
     for group, text in zip(bank["group"], bank["text"], strict=True):
         members.setdefault(group, []).append(text)
     found = []
-    for row in read_csv(DATA / "near_misses.csv", ("id_a", "id_b")):
+    for row in tables.read_csv(DATA / "near_misses.csv", ("id_a", "id_b")):
         for one, other in ((row["id_a"], row["id_b"]), (row["id_b"], row["id_a"])):
             anchor, negative = bank["text"][place[one]], bank["text"][place[other]]
             others = [text for text in members[bank["group"][place[one]]] if text != anchor]
@@ -118,53 +118,6 @@ def question_triplets() -> dict[str, list]:
     }
 
 
-def read_csv(path: str | Path, required: tuple[str, ...]) -> list[dict[str, str]]:
-    """Rows of a UTF-8 CSV file with a header, as dictionaries; ``line`` is the line number.
-
-    Raises FileNotFoundError, and ValueError for another encoding, missing columns, rows of the
-    wrong length, or no rows.
-    """
-    path = Path(path)
-    reader = csv.DictReader(io.StringIO(sources.read_text(path)), strict=True)
-    rows = []
-    try:
-        _check_header(path, list(reader.fieldnames or []), required)
-        for row in reader:
-            if None in row or None in row.values():
-                raise ValueError(
-                    f"{path}, line {reader.line_num}: not {len(reader.fieldnames)} fields; put "
-                    "text that holds commas in double quotes"
-                )
-            rows.append({**row, "line": reader.line_num})
-    except csv.Error as error:
-        line = reader.line_num + 1  # where the broken row begins
-        raise ValueError(f"{path}, line {line}: broken CSV ({error})") from error
-    if not rows:
-        raise ValueError(f"{path}: no rows after the header")
-    return rows
-
-
-def _check_header(path: Path, names: list[str], required: tuple[str, ...]) -> None:
-    """ValueError unless ``names`` holds every required column, once."""
-    if missing := [name for name in required if name not in names]:
-        raise ValueError(
-            f"{path}, line 1: no column {', '.join(missing)}; the header must name "
-            f"{', '.join(required)} (found {', '.join(names or ['nothing'])})"
-        )
-    if twice := [name for name in required if names.count(name) > 1]:
-        raise ValueError(f"{path}, line 1: column {twice[0]} stands there twice; rename one")
-
-
-def _is_plain_csv(path: Path) -> bool:
-    """A .csv file with commas; STS-Benchmark's .csv files hold tabs."""
-    if path.suffix != ".csv":
-        return False
-    if not path.is_file():
-        return True
-    with path.open("rb") as handle:
-        return b"\t" not in handle.readline()
-
-
 def _load(name, source, split, texts, others, check=lambda row: None) -> dict[str, list]:
     """Read, check and turn into columns; texts must not be empty, ids not repeat."""
     path = DATA / name if source == "course" else Path(source)
@@ -173,10 +126,10 @@ def _load(name, source, split, texts, others, check=lambda row: None) -> dict[st
             f"unknown split {split!r}; choose among {', '.join(SPLITS)}, or None for all"
         )
     required = (*texts, *others, *(("split",) if split else ()))
-    if source == "course" or _is_plain_csv(path):
-        rows, seen = read_csv(path, required), {}
+    if source == "course" or real_data.is_plain_csv(path):
+        rows, seen = tables.read_csv(path, required), {}
     else:
-        rows, seen = sources.read(source, (*texts, *others), split), {}
+        rows, seen = real_data.read(source, (*texts, *others), split), {}
     for row in rows:
         empty = [column for column in texts if not row[column].strip()]
         problem = f"empty {empty[0]}; fill it or drop the line" if empty else check(row)

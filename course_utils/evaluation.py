@@ -81,7 +81,7 @@ def triplet_accuracy(anchor, positive, negative) -> float:
     return accuracy(right, np.ones_like(right))
 
 
-def first_hit(similarities, bank_groups, query_groups) -> np.ndarray:
+def rank_of_first_hit(similarities, bank_groups, query_groups) -> np.ndarray:
     """Rank (1 = best) of the first right answer of each query: ``(q,)`` int64.
 
     similarities: ``(q, n)``, queries by bank entries; groups: one label for each, right when
@@ -104,7 +104,7 @@ def first_hit(similarities, bank_groups, query_groups) -> np.ndarray:
 
 
 def recall_at_k(hits, k: int) -> float:
-    """Share of queries whose first right answer (``first_hit``) is among the best k.
+    """Share of queries whose first right answer (``rank_of_first_hit``) is among the best k.
 
     Raises ValueError for k < 1 or no queries.
     """

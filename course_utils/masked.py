@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from course_utils.encoders import ASSETS, quiet
+from course_utils.internal.hub import ASSETS, quiet
 
 
 class Candidate(NamedTuple):

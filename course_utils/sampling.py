@@ -186,3 +186,10 @@ def _shifted(logits, temperature: float) -> np.ndarray:
     logits, temperature = check_logits(logits), check_temperature(temperature)
     with np.errstate(over="ignore"):  # a distance too large for float64 is -inf: probability 0
         return (logits - logits.max(axis=-1, keepdims=True)) / temperature
+
+
+def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
+    """Positions of the ``top_k`` largest of ``scores (n,)``, best first, ties by position."""
+    border = np.partition(scores, len(scores) - top_k)[len(scores) - top_k]
+    candidates = np.flatnonzero(scores >= border)
+    return candidates[np.argsort(-scores[candidates], kind="stable")][:top_k]

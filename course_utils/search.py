@@ -8,21 +8,16 @@ has indexes with the same interface for banks that one matrix product is too slo
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import os
-import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from course_utils.internal import index_file
 from course_utils.similarity import normalize
-
-FORMAT = "sentence-transformers-course index 1"
 
 
 class Hit(NamedTuple):
@@ -129,24 +124,10 @@ class Index:
         The new content goes to a temporary file beside ``path``, is flushed to disk, and then
         takes the name in one step.
         """
-        path = Path(path)
-        meta = {"format": FORMAT, "encoder": self.encoder.name, "dim": self.encoder.dim}
-        parts, meta["engine"] = self._parts(), type(self).__name__
-        meta["sha256"] = {name: hashlib.sha256(data).hexdigest() for name, data in parts.items()}
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                with zipfile.ZipFile(file, "w") as archive:
-                    for name, data in {"meta.json": json.dumps(meta), **parts}.items():
-                        archive.writestr(name, data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, path.stat().st_mode if path.exists() else 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return path
+        meta = {
+            "engine": type(self).__name__, "encoder": self.encoder.name, "dim": self.encoder.dim
+        }  # fmt: skip
+        return index_file.write(path, meta, self._parts())
 
     @classmethod
     def load(cls, path: str | Path, encoder) -> Index:
@@ -155,20 +136,8 @@ class Index:
         Raises FileNotFoundError, and ValueError for a foreign or damaged file or when
         another encoder made it (its vectors would mean nothing to this one).
         """
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(f"no index at {path}: build one and save it there first")
-        try:
-            found = _read(path)
-        except Exception as error:  # a damaged archive fails in a dozen ways
-            raise ValueError(
-                f"{path} is damaged ({error}): restore a copy or build it anew with Index.build"
-            ) from error
-        if found is None:
-            raise ValueError(
-                f"{path} is not an index of this course: build it anew with Index.build"
-            )
-        engine, name, dim, parts = found
+        meta, parts = index_file.read(path)
+        engine, name, dim = meta.get("engine", "Index"), meta["encoder"], meta["dim"]
         if engine != cls.__name__:
             raise ValueError(f"{path} was saved by {engine}: load it with {engine}.load")
         if name != encoder.name or dim != encoder.dim:
@@ -177,28 +146,6 @@ class Index:
                 f"{encoder.name!r} ({encoder.dim}): load that encoder, or build the index anew"
             )
         return cls._restored(encoder, parts)
-
-
-def _read(path: Path) -> tuple[str, str, int, dict[str, bytes]] | None:
-    """Engine, the encoder's name and dimension, and the parts; None for a file of another kind.
-
-    Raises whatever zipfile and json raise when the file is damaged.
-    """
-    with open(path, "rb") as file:
-        if file.read(2) != b"PK":
-            return None
-    with zipfile.ZipFile(path) as archive:
-        names = set(archive.namelist())
-        if "meta.json" not in names:
-            return None
-        parts = {name: archive.read(name) for name in names}
-    meta = json.loads(parts.pop("meta.json"))
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        return None
-    for name in meta["sha256"] | parts:
-        if hashlib.sha256(parts[name]).hexdigest() != meta["sha256"][name]:
-            raise zipfile.BadZipFile(f"checksum of {name}")
-    return meta.get("engine", "Index"), meta["encoder"], meta["dim"], parts
 
 
 def near_rows(queries: np.ndarray, embeddings: np.ndarray, top_k: int) -> list[np.ndarray]:
@@ -231,13 +178,6 @@ def best_hits(rows: np.ndarray, scores: np.ndarray, texts, top_k: int) -> list[H
     scores = np.asarray(scores, dtype=np.float64).round(6).clip(-1, 1)
     best = np.lexsort((rows, -scores))[:top_k]
     return [Hit(int(rows[i]), texts[rows[i]], float(scores[i])) for i in best]
-
-
-def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
-    """Positions of the ``top_k`` largest of ``scores (n,)``, best first, ties by position."""
-    border = np.partition(scores, len(scores) - top_k)[len(scores) - top_k]
-    candidates = np.flatnonzero(scores >= border)
-    return candidates[np.argsort(-scores[candidates], kind="stable")][:top_k]
 
 
 def check_top_k(top_k: int, n: int) -> None:

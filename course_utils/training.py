@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import re
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 
@@ -68,3 +72,53 @@ def train(
                 bar.update()
                 bar.set_postfix_str(f"loss {history[-1]:.3f}")
     return history
+
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def models_folder() -> Path:
+    """The folder of your models (it may not exist yet): ``$COURSE_MODELS``, or ``my-models``."""
+    chosen = os.environ.get("COURSE_MODELS")
+    return Path(chosen).expanduser() if chosen else ROOT / "my-models"
+
+
+def save_new(encoder, name: str) -> Path:
+    """Save ``encoder`` as ``name-001``, or the next number after the highest there is.
+
+    The model is written beside its place first and then takes its name in one step, so a crash
+    leaves no half model, and two notebooks that save at once get two numbers. Returns the folder.
+    Raises ValueError for a name with other than letters, digits, ``-`` and ``_``.
+    """
+    parent, number = models_folder(), max(_saved(name), default=0)
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=".saving-") as temporary:
+        made = encoder.save(Path(temporary) / name)
+        while True:
+            number += 1
+            try:
+                return made.rename(parent / f"{name}-{number:03d}")
+            except OSError:
+                if not (parent / f"{name}-{number:03d}").exists():
+                    raise  # another reason than a number that somebody just took
+
+
+def newest(name: str) -> Path | None:
+    """The folder that ``save_new(…, name)`` wrote last; None when there is none yet.
+
+    Raises as ``save_new`` for a name that cannot be one.
+    """
+    saved = _saved(name)
+    return saved[max(saved)] if saved else None
+
+
+def _saved(name: str) -> dict[int, Path]:
+    """Everything called ``name-<number>`` in the folder of models, by number."""
+    if not re.fullmatch(r"\w[\w-]*", name):
+        raise ValueError(f"{name!r} cannot be a model's name: use letters, digits, - and _")
+    found = {}
+    for path in models_folder().glob(f"{name}-*"):
+        number = path.name.removeprefix(f"{name}-")
+        if re.fullmatch(r"[0-9]{3,}", number):
+            found[int(number)] = path
+    return found

@@ -6,7 +6,7 @@ import tempfile
 import matplotlib
 import pytest
 
-from course_utils import lab
+from course_utils.tools import lab
 
 # Kernels and other processes started by tests inherit this; transformers reads it when imported.
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
@@ -47,12 +47,12 @@ def pytest_terminal_summary(terminalreporter):
 @pytest.fixture(scope="module")
 def shown():
     """A Chromium without a window. Closed with this module: others start their own."""
-    from course_utils import slides_check
+    from course_utils.slides import chromium
 
-    if slides_check.chromium() is None:
+    if chromium.chromium() is None:
         pytest.skip("no Chromium: install it (apt install chromium) or name it in CHROMIUM")
     pytest.importorskip("playwright", reason="pip install playwright")
-    with slides_check.browser() as browser:
+    with chromium.browser() as browser:
         yield browser
 
 

@@ -48,7 +48,7 @@ def running_lab(home, log):
         for name, value in os.environ.items()
         if name not in hidden and not name.startswith(("JUPYTER", "IPYTHON", "XDG_"))
     }
-    command = [sys.executable, "-m", "course_utils.lab", "--port", str(free_port())]
+    command = [sys.executable, "-m", "course_utils.tools.lab", "--port", str(free_port())]
     with log.open("w") as output:
         process = subprocess.Popen(
             command,

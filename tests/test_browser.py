@@ -25,7 +25,7 @@ from browser import (
     write_readout,
 )
 
-from course_utils import geometry, masked, views, widgets
+from course_utils import masked, widgets
 
 EVIL = "<img src=x onerror=alert(1)>"
 NOTES = "[1, 3], as in the notes"
@@ -131,7 +131,9 @@ class TestNotebook1(Search):
             head = 0 if chosen == "mean of heads" else int(chosen)
             layer = int(readout(box, "layer"))
             try:
-                tokens, weights = views.attention_weights(sentence, encoder, layer, head)
+                tokens, weights = widgets.attention.attention_weights(
+                    sentence, encoder, layer, head
+                )
             except ValueError:
                 return False  # the sliders are still those of the other encoder
             near = [f"{a} → {b}: " for a in tokens for b in tokens]
@@ -217,7 +219,7 @@ class TestNotebook2:
         encoder = control(box, "encoder").locator("select").input_value()
         pooling = control(box, "pooling").locator("select").input_value()
         padding = box.locator("input[type=checkbox]").is_checked()
-        cosines, note = views.pooled_similarity(sentences, encoder, pooling, padding)
+        cosines, note = widgets.pooling.pooled_similarity(sentences, encoder, pooling, padding)
         found = box.locator("table.heat td[title]").all_inner_texts()
         return (
             len(found) == 36
@@ -272,21 +274,21 @@ class TestNotebook3:
             float(readout(box, label))
             for label in ("d(a, p)", "angle of p", "d(a, n)", "angle of n", "margin")
         )
-        points = geometry.polar(d_ap, angle_p), geometry.polar(d_an, angle_n)
-        return geometry.triplet_state(*points, margin)
+        points = widgets.triplet.polar(d_ap, angle_p), widgets.triplet.polar(d_an, angle_n)
+        return widgets.triplet.triplet_state(*points, margin)
 
     def shown(self, box):
         """Whether loss, arrows and points are right."""
-        state, scale = self.state(box), geometry.SCALE
+        state, scale = self.state(box), widgets.triplet.SCALE
         svg = box.locator("svg.triplet")
         arrows = set(svg.locator("g").evaluate_all("gs => gs.map(g => g.getAttribute('class'))"))
-        moved = {step for step in geometry.STEPS.values() if math.hypot(*state[step]) > 1e-9}
+        moved = {step for step in widgets.triplet.STEPS.values() if math.hypot(*state[step]) > 1e-9}
         points = svg.locator("circle[r='10']").evaluate_all(
             "cs => cs.map(c => [c.cx.baseVal.value, c.cy.baseVal.value])"
         )
         wanted = [
-            (geometry.WIDTH / 2 + scale * x, geometry.HEIGHT / 2 - scale * y)
-            for x, y in (state[name] for name in geometry.STEPS)
+            (widgets.triplet.WIDTH / 2 + scale * x, widgets.triplet.HEIGHT / 2 - scale * y)
+            for x, y in (state[name] for name in widgets.triplet.STEPS)
         ]
         loss = box.locator("b.loss").inner_text()
         return (
@@ -335,7 +337,7 @@ class TestNotebook4(Search):
     def choose(self, box, name):
         """Choose logits and wait for the kernel, which sets the sliders anew."""
         control(box, "logits").locator("select").select_option(name)
-        of = f"of {len(widgets.sample_logits()[name][0]):,}"
+        of = f"of {len(widgets.example_logits()[name][0]):,}"
         eventually(lambda: of in text_of(box) and readout(box, "top-k").startswith("all"), True)
 
     def bars(self, box):
@@ -347,7 +349,7 @@ class TestNotebook4(Search):
         top_k = readout(box, "top-k")
         k = len(words) if top_k.startswith("all") else int(top_k.replace(",", ""))
         temperature, top_p = (float(readout(box, label)) for label in ("temperature", "top-p"))
-        state = widgets.explore(logits, temperature, k, top_p)
+        state = widgets.sampling.apply_settings(logits, temperature, k, top_p)
         found = self.bars(box)
         numbers = [float(p) for p in found.values()]
         return (
@@ -386,7 +388,7 @@ class TestNotebook4(Search):
         drag(explorer, "temperature", 1, 0.1, 0.9, 0, 0.35)
         drag(explorer, "top-p", 0.1, 0.9, 0.3, 0.8)
         drag(explorer, "top-k", 0, 0.9, 0.2, 0.7)
-        eventually(lambda: self.right(explorer, *widgets.sample_logits()[name]), True)
+        eventually(lambda: self.right(explorer, *widgets.example_logits()[name]), True)
 
     def test_draws_words_that_are_kept(self, explorer):
         self.choose(explorer, "The cat sat on the … (12 words)")

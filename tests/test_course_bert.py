@@ -8,9 +8,11 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 
-from course_utils import bert_curve, bert_report, encoders, masked
+from course_utils import encoders, masked
+from course_utils.internal import hub
+from course_utils.pretraining import curve, report
 
-FOLDER = encoders.ASSETS / "course-bert"
+FOLDER = hub.ASSETS / "course-bert"
 
 
 def test_small_enough_and_without_pickles():
@@ -44,14 +46,14 @@ def test_every_position_is_trained():
 
 
 def test_it_fills_gaps_far_better_than_chance():
-    results = bert_report.cloze_results()
+    results = report.cloze_results()
     right = np.mean([result["right"] for result in results])
     print(f"cloze, right word in the top 5: {right:.3f} of {len(results)}")
     assert len(results) == 60 and right > 0.4
 
 
 def test_contextual_vectors_tell_senses_apart_and_static_ones_do_not():
-    accuracies = bert_report.sense_accuracies()
+    accuracies = report.sense_accuracies()
     print("sense accuracy by layer:", [f"{a:.3f}" for a in accuracies])
     assert max(accuracies) > 0.82
 
@@ -59,9 +61,9 @@ def test_contextual_vectors_tell_senses_apart_and_static_ones_do_not():
 def test_sense_accuracy_by_hand():
     rows = [{"word": "w", "sense": sense} for sense in "aaabbb"]
     apart = np.array([[1, 0], [1, 0.1], [1, 0.2], [0, 1], [0.1, 1], [0.2, 1]], dtype=float)
-    assert bert_report.sense_accuracy(rows, apart) == 1.0
-    assert bert_report.sense_accuracy(rows, np.ones((6, 2))) == 0.5  # static: all alike
-    mixed = bert_report.sense_accuracy(rows, apart[[0, 3, 1, 4, 2, 5]])
+    assert report.sense_accuracy(rows, apart) == 1.0
+    assert report.sense_accuracy(rows, np.ones((6, 2))) == 0.5  # static: all alike
+    mixed = report.sense_accuracy(rows, apart[[0, 3, 1, 4, 2, 5]])
     assert mixed == pytest.approx(2 / 3)  # in each sense the odd one out is wrong
 
 
@@ -100,10 +102,10 @@ def drawn_curves(svg):
 
 def test_the_drawn_curve_is_that_of_the_shipped_file(tmp_path, capsys):
     shutil.copy(FOLDER / "curve.csv", tmp_path)
-    bert_report.main(["--curve", "--model", str(tmp_path)])
+    report.main(["--curve", "--model", str(tmp_path)])
     assert "curve.svg" in capsys.readouterr().out
     shipped = (FOLDER / "curve.svg").read_bytes()
-    advice = "curve.csv changed: run python -m course_utils.bert_report --curve"
+    advice = "curve.csv changed: run python -m course_utils.pretraining.report --curve"
     assert (tmp_path / "curve.svg").read_bytes() == shipped, advice
     assert len(shipped) < 40_000
     alt = ElementTree.fromstring(shipped)[0].text
@@ -122,16 +124,16 @@ def test_a_curve_says_where_sequences_became_longer():
     row = {"tokens": "1000000", "heldout_loss": "5", "heldout_accuracy": "0.1"}
     short, long = row | {"sequence_length": "64"}, row | {"sequence_length": "128"}
     long |= {"tokens": "2000000"}
-    svg = bert_curve.curve_svg([short, long])  # a flat one, too
+    svg = curve.curve_svg([short, long])  # a flat one, too
     assert "sequences of 128 tokens, before of 64" in svg and svg.count("dasharray") == 2
-    assert "dasharray" not in bert_curve.curve_svg([long, long])
+    assert "dasharray" not in curve.curve_svg([long, long])
     with pytest.raises(ValueError, match="at least 2 points; got 1"):
-        bert_curve.curve_svg([short])
+        curve.curve_svg([short])
 
 
 @pytest.mark.parametrize("low, high", [(0, 63.6), (3.07, 6.25), (0.12, 0.44), (0.5, 0.5), (0, 900)])
 def test_ticks_are_few_and_enclose(low, high):
-    ticks = bert_curve.ticks(low, high)
+    ticks = curve.ticks(low, high)
     assert ticks[0] <= low and ticks[-1] >= high and 2 <= len(ticks) <= 7
     assert np.ptp(np.diff(ticks)) == pytest.approx(0, abs=1e-9)
 
@@ -140,10 +142,10 @@ def test_report_measures_held_out_lines(tmp_path, capsys):
     text = tmp_path / "text.txt"
     line = "The old man opened the door and looked out at the sea for a long time. " * 8
     text.write_text(f"{line}\n" * 600, encoding="utf-8")
-    bert_report.main(["--text", str(text), "--length", "64", "--examples", "3"])
+    report.main(["--text", str(text), "--length", "64", "--examples", "3"])
     printed = capsys.readouterr().out
     assert "held-out" in printed and printed.count("[MASK]") >= 3
-    figures = bert_report.held_out([str(text)], length=64)
+    figures = report.held_out([str(text)], length=64)
     assert figures["predictions"] > 30 and 0.2 < figures["accuracy"] <= 1
 
 

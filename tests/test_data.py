@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from course_utils import datasets, encoders, evaluation
+from course_utils.internal import tables
 from course_utils.similarity import cosine_similarity, pairwise_cosine
 
 NEGATION = re.compile(r"\b(not|no|never|nobody|nothing|none|without|neither|nor|cannot)\b|n't\b")
@@ -41,7 +42,7 @@ def matched():
 
 
 def topics_of(name):
-    rows = datasets.read_csv(datasets.DATA / name, ("id", "topic"))
+    rows = tables.read_csv(datasets.DATA / name, ("id", "topic"))
     return collections.Counter(row["topic"] for row in rows)
 
 
@@ -83,7 +84,7 @@ def test_bank_and_queries_have_their_groups(bank, matched):
 
 
 def test_near_misses_share_words_but_not_the_group(bank):
-    rows = datasets.read_csv(datasets.DATA / "near_misses.csv", ("id_a", "id_b"))
+    rows = tables.read_csv(datasets.DATA / "near_misses.csv", ("id_a", "id_b"))
     place = {name: i for i, name in enumerate(bank["id"])}
     assert len(rows) >= 80
     for row in rows:
@@ -180,7 +181,7 @@ def test_the_bank_needs_meaning(bank, matched, minilm):
     by_meaning = cosine_similarity(minilm.encode(matched["text"]), minilm.encode(bank["text"]))
     recall = {
         name: evaluation.recall_at_k(
-            evaluation.first_hit(similar, bank["group"], matched["group"]), 1
+            evaluation.rank_of_first_hit(similar, bank["group"], matched["group"]), 1
         )
         for name, similar in {"TF-IDF": by_words, "MiniLM": by_meaning}.items()
     }

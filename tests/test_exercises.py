@@ -8,14 +8,14 @@ import nbformat
 import pytest
 
 from course_utils import exercises
-from course_utils.exercises import core
+from course_utils.exercises import cells, feedback
 
 NOTEBOOKS = {
     int(path.stem[:2]): path
     for path in (Path(__file__).resolve().parents[1] / "notebooks").glob("0*.ipynb")
 }
-LESSONS = sorted(int(path.stem.removeprefix("lesson")) for path in core.SOURCES.glob("*.py"))
-ALL = [(lesson, name) for lesson in LESSONS for name in core.cells(lesson) if name]
+LESSONS = sorted(int(path.stem.removeprefix("lesson")) for path in cells.SOURCES.glob("*.py"))
+ALL = [(lesson, name) for lesson in LESSONS for name in cells.cells(lesson) if name]
 every = pytest.mark.parametrize("lesson, name", ALL)
 
 
@@ -24,7 +24,7 @@ def run(lesson, name, code):
     lines = code.rstrip().splitlines()
     start = max(i for i, line in enumerate(lines) if re.match(r"exercises\.check_\w+\(", line))
     space = {"exercises": exercises}
-    exec(core.cells(lesson)[""], space)
+    exec(cells.cells(lesson)[""], space)
     exec("\n".join(lines[:start]), space)
     return eval("\n".join(lines[start:]), space)
 
@@ -36,13 +36,13 @@ def wrong_answers(lesson):
 
 @every
 def test_solution_passes(lesson, name):
-    feedback = run(lesson, name, core.solution(core.cells(lesson)[name]))
+    feedback = run(lesson, name, cells.solution(cells.cells(lesson)[name]))
     assert feedback.state == "right", feedback.message
 
 
 @every
 def test_stub_is_to_do(lesson, name):
-    assert run(lesson, name, core.stub(core.cells(lesson)[name])).state == "to do"
+    assert run(lesson, name, cells.stub(cells.cells(lesson)[name])).state == "to do"
 
 
 @every
@@ -51,11 +51,11 @@ def test_wrong_answers_get_a_hint_that_fits(lesson, name):
     assert len(cases) >= 3
     hints = []
     for answer, words in cases:
-        text = core.cells(lesson)[name]
-        region = core.REGION.search(text)
+        text = cells.cells(lesson)[name]
+        region = cells.REGION.search(text)
         lines = [f"{region['indent']}{line}\n" for line in answer.strip("\n").splitlines()]
         code = text[: region.start()] + "".join(lines) + text[region.end() :]
-        feedback = run(lesson, name, core.solution(code))
+        feedback = run(lesson, name, cells.solution(code))
         assert feedback.state == "not yet", answer
         assert words in feedback.message, (answer, feedback.message)
         hints.append(feedback.message)
@@ -66,14 +66,14 @@ def test_wrong_answers_get_a_hint_that_fits(lesson, name):
 def test_the_notebook_shows_the_stub(lesson, name):
     nb = nbformat.v4.reads(NOTEBOOKS[lesson].read_text(encoding="utf-8"))
     found = [c for c in nb.cells if "exercise" in c.metadata.get("tags", [])]
-    assert core.stub(core.cells(lesson)[name]).rstrip() in [c.source.rstrip() for c in found]
+    assert cells.stub(cells.cells(lesson)[name]).rstrip() in [c.source.rstrip() for c in found]
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_every_exercise_of_a_notebook_has_a_source_and_there_are_at_least_four(lesson):
     nb = nbformat.v4.reads(NOTEBOOKS[lesson].read_text(encoding="utf-8"))
     shown = [c.source for c in nb.cells if "exercise" in c.metadata.get("tags", [])]
-    assert len(shown) == len(core.cells(lesson)) - 1 >= 4
+    assert len(shown) == len(cells.cells(lesson)) - 1 >= 4
 
 
 # ---- The machinery ------------------------------------------------------------------------------
@@ -84,53 +84,53 @@ def test_every_lesson_is_there():
 
 
 def test_three_dots_are_to_do_and_a_right_answer_says_so():
-    double = core.check(lambda answer: f"{answer} it is")
+    double = feedback.check(lambda answer: f"{answer} it is")
     assert double(...).state == double(None).state == "to do"
-    assert double(3) == core.Feedback("right", "3 it is")
+    assert double(3) == feedback.Feedback("right", "3 it is")
 
 
 def test_call_turns_trouble_into_hints():
-    with pytest.raises(core.Hint, match="function is wanted, this is of type int"):
-        core.call(3)
-    with pytest.raises(core.ToDo):
-        core.call(lambda: ...)
-    with pytest.raises(core.ToDo):
-        core.call(lambda: None)
-    with pytest.raises(core.Hint, match="ZeroDivisionError: division by zero"):
-        core.call(lambda: 1 / 0)
+    with pytest.raises(feedback.Hint, match="function is wanted, this is of type int"):
+        feedback.call(3)
+    with pytest.raises(feedback.ToDo):
+        feedback.call(lambda: ...)
+    with pytest.raises(feedback.ToDo):
+        feedback.call(lambda: None)
+    with pytest.raises(feedback.Hint, match="ZeroDivisionError: division by zero"):
+        feedback.call(lambda: 1 / 0)
 
 
 def test_numbers_and_near():
-    assert core.near([1, 2], [1.000001, 2])
-    assert not core.near([1, 2], [[1, 2]])
-    assert not core.near([float("nan")], [1.0])
-    with pytest.raises(core.Hint, match="made of numbers, not str"):
-        core.numbers("three")
+    assert feedback.near([1, 2], [1.000001, 2])
+    assert not feedback.near([1, 2], [[1, 2]])
+    assert not feedback.near([float("nan")], [1.0])
+    with pytest.raises(feedback.Hint, match="made of numbers, not str"):
+        feedback.numbers("three")
 
 
 def test_regions_with_and_without_a_stub():
     text = "a = 1\n### BEGIN SOLUTION\nb = 2\n### STUB\nb = ...\n### END SOLUTION\nc = 3\n"
-    assert core.stub(text) == "a = 1\nb = ...\nc = 3\n"
-    assert core.solution(text) == "a = 1\nb = 2\nc = 3\n"
+    assert cells.stub(text) == "a = 1\nb = ...\nc = 3\n"
+    assert cells.solution(text) == "a = 1\nb = 2\nc = 3\n"
     plain = "    ### BEGIN SOLUTION\n    b = 2\n    ### END SOLUTION\n"
-    assert core.stub(plain) == "    ...\n"
+    assert cells.stub(plain) == "    ...\n"
 
 
 def test_feedback_is_escaped():
-    html = core.Feedback("not yet", "<img src=x onerror=alert(1)>")._repr_html_()
+    html = feedback.Feedback("not yet", "<img src=x onerror=alert(1)>")._repr_html_()
     assert "<img" not in html and "&lt;img" in html
 
 
 def test_show_solution(capsys):
     lesson, name = ALL[0]
     exercises.show_solution(name)
-    assert capsys.readouterr().out.strip() == core.solution(core.cells(lesson)[name]).strip()
+    assert capsys.readouterr().out.strip() == cells.solution(cells.cells(lesson)[name]).strip()
     for nothing in ("no such exercise", ""):
         with pytest.raises(KeyError, match="no exercise"):
             exercises.show_solution(nothing)
 
 
 def test_sources_that_were_not_handed_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(core, "SOURCES", tmp_path)
+    monkeypatch.setattr(cells, "SOURCES", tmp_path)
     with pytest.raises(FileNotFoundError, match="no solutions for lesson 1 here"):
-        core.cells(1)
+        cells.cells(1)

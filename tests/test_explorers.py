@@ -6,7 +6,7 @@ import ipywidgets as w
 import numpy as np
 import pytest
 
-from course_utils import explorers, geometry, views
+from course_utils import widgets
 
 EVIL = "<img src=x onerror=alert(1)>"
 BANK = "She sat on the bank of the river."
@@ -52,7 +52,7 @@ def titles(html):
 
 
 def expected_titles(text, encoder, layer, head):
-    tokens, weights = views.attention_weights(text, encoder, layer, head)
+    tokens, weights = widgets.attention.attention_weights(text, encoder, layer, head)
     return [
         f"{row} → {column}: {weights[i, j]:.2f}"
         for i, row in enumerate(tokens)
@@ -62,7 +62,7 @@ def expected_titles(text, encoder, layer, head):
 
 @pytest.fixture
 def attention():
-    return Explorer(explorers.attention_explorer(BANK, "course-bert"))
+    return Explorer(widgets.attention_explorer(BANK, "course-bert"))
 
 
 def test_attention_explorer_starts_with_the_mean_of_heads(attention):
@@ -78,22 +78,24 @@ def test_attention_explorer_opens_where_it_is_told(monkeypatch, layer, head, tit
 
     def show(fig, *_, **__):
         drawn.append((fig.axes[0].get_title(), fig.axes[0].images[0].get_array()))
-        explorers.plots.plt.close(fig)
+        widgets.parts.plots.plt.close(fig)
 
-    monkeypatch.setattr(explorers.plots, "show", show)
-    opened = Explorer(explorers.attention_explorer(BANK, "course-bert", layer=layer, head=head))
+    monkeypatch.setattr(widgets.parts.plots, "show", show)
+    opened = Explorer(widgets.attention_explorer(BANK, "course-bert", layer=layer, head=head))
     assert titles(opened.html) == expected_titles(BANK, "course-bert", layer, head)
     assert (opened["layer"].value, opened["head"].value) == (layer, head)
     assert opened["layer"].max == 4 and len(opened["head"].options) == 5
     [(shown, weights)] = drawn
     assert shown == f"course-bert, layer {layer}, {title}"
-    assert np.array_equal(weights, views.attention_weights(BANK, "course-bert", layer, head)[1])
+    assert np.array_equal(
+        weights, widgets.attention.attention_weights(BANK, "course-bert", layer, head)[1]
+    )
 
 
 @pytest.mark.parametrize("layer, head", [(5, 1), (1, 5), (0, 1), (1, -1)])
 def test_attention_explorer_refuses_to_open_where_nothing_is(layer, head):
     with pytest.raises(ValueError, match="has the layers 1 to 4 and the heads 1 to 4"):
-        explorers.attention_explorer(BANK, "course-bert", layer=layer, head=head)
+        widgets.attention_explorer(BANK, "course-bert", layer=layer, head=head)
 
 
 def test_attention_explorer_follows_layer_head_and_sentence(attention):
@@ -127,9 +129,9 @@ def test_attention_explorer_says_what_is_wrong(attention, text, words):
 
 def test_attention_explorer_refuses_a_first_sentence_or_encoder_it_cannot_show():
     with pytest.raises(ValueError, match="is empty"):
-        explorers.attention_explorer("", "course-bert")
+        widgets.attention_explorer("", "course-bert")
     with pytest.raises(ValueError, match="choose minilm or course-bert"):
-        explorers.attention_explorer(BANK, "glove")
+        widgets.attention_explorer(BANK, "glove")
 
 
 def words_of(html):
@@ -137,18 +139,18 @@ def words_of(html):
 
 
 def test_mask_explorer_follows_sentence_and_slider():
-    mask = Explorer(explorers.mask_explorer(SUN))
-    assert words_of(mask.html) == [c.word for c in views.mask_candidates(SUN, 8)]
+    mask = Explorer(widgets.mask_explorer(SUN))
+    assert words_of(mask.html) == [c.word for c in widgets.mask.mask_candidates(SUN, 8)]
     for count in (20, 1):
         mask["candidates"].value = count
-        assert words_of(mask.html) == [c.word for c in views.mask_candidates(SUN, count)]
+        assert words_of(mask.html) == [c.word for c in widgets.mask.mask_candidates(SUN, count)]
     other = "He drank a cup of [MASK]."
     mask["sentence"].value = other
-    assert mask.html == views.candidates_html(views.mask_candidates(other, 1))
+    assert mask.html == widgets.mask.candidates_html(widgets.mask.mask_candidates(other, 1))
 
 
 def test_mask_explorer_says_what_is_wrong():
-    mask = Explorer(explorers.mask_explorer(SUN))
+    mask = Explorer(widgets.mask_explorer(SUN))
     before = mask.html
     for text, words in (
         ("", "is empty"),
@@ -160,23 +162,23 @@ def test_mask_explorer_says_what_is_wrong():
     mask["sentence"].value = SUN
     assert mask.html == before
     with pytest.raises(ValueError, match="exactly one"):
-        explorers.mask_explorer("no gap")
+        widgets.mask_explorer("no gap")
 
 
 def test_a_message_that_quotes_the_reader_is_escaped(monkeypatch):
-    mask = Explorer(explorers.mask_explorer(SUN))
+    mask = Explorer(widgets.mask_explorer(SUN))
 
     def quote(sentence, count):
         raise ValueError(f"what is {sentence}")
 
-    monkeypatch.setattr(views, "mask_candidates", quote)
+    monkeypatch.setattr(widgets.mask, "mask_candidates", quote)
     mask["sentence"].value = EVIL
     assert "what is &lt;img" in mask.html and "<img" not in mask.html
 
 
 @pytest.fixture
 def pooling():
-    return Explorer(explorers.pooling_explorer(SIX))
+    return Explorer(widgets.pooling_explorer(SIX))
 
 
 def written(html):
@@ -186,7 +188,7 @@ def written(html):
 
 
 def expected(texts, *settings):
-    return views.pooled_similarity(texts, *settings)[0].round(2)
+    return widgets.pooling.pooled_similarity(texts, *settings)[0].round(2)
 
 
 def test_pooling_explorer_follows_every_control(pooling):
@@ -238,10 +240,10 @@ def test_pooling_explorers_figure_numbers_its_rows_like_its_columns(monkeypatch)
 
     def show(fig, *_, **__):
         drawn.extend(fig.axes)
-        explorers.plots.plt.close(fig)
+        widgets.parts.plots.plt.close(fig)
 
-    monkeypatch.setattr(explorers.plots, "show", show)
-    box = explorers.pooling_explorer(SIX)
+    monkeypatch.setattr(widgets.parts.plots, "show", show)
+    box = widgets.pooling_explorer(SIX)
     [ax] = drawn
     rows, columns = (
         [label.get_text().replace("\\$", "$") for label in labels]
@@ -255,18 +257,20 @@ def test_pooling_explorers_figure_numbers_its_rows_like_its_columns(monkeypatch)
 @pytest.mark.parametrize("n", [0, 1, 9])
 def test_pooling_explorer_refuses_too_few_or_too_many(n):
     with pytest.raises(ValueError, match=f"give 2 to 8 sentences.* got {n}"):
-        explorers.pooling_explorer(["A dog."] * n)
+        widgets.pooling_explorer(["A dog."] * n)
 
 
 def test_triplet_geometry_follows_its_sliders():
-    triplet = Explorer(explorers.triplet_geometry(0.5))
+    triplet = Explorer(widgets.triplet_geometry(0.5))
     assert triplet["margin"].value == 0.5
     settings = {"d(a, p)": 2, "angle of p": 90, "d(a, n)": 1, "angle of n": -180, "margin": 1.25}
     for name, value in settings.items():
         triplet[name].value = value
-    state = geometry.triplet_state((0, 2), (-1, 0), 1.25)
+    state = widgets.triplet.triplet_state((0, 2), (-1, 0), 1.25)
     drawing, figures = (picture.value for picture in triplet.pictures)
-    assert drawing == geometry.triplet_svg(state) and figures == geometry.triplet_html(state)
+    assert drawing == widgets.triplet.triplet_svg(
+        state
+    ) and figures == widgets.triplet.triplet_html(state)
     assert 'class="loss">2.25<' in figures and 'class="push"' in drawing
     triplet["d(a, p)"].value, triplet["d(a, n)"].value = 0.5, 3
     drawing, figures = (picture.value for picture in triplet.pictures)
@@ -276,16 +280,16 @@ def test_triplet_geometry_follows_its_sliders():
 @pytest.mark.parametrize("margin", [-0.1, 2.1, float("nan")])
 def test_triplet_geometry_refuses_a_margin_its_slider_does_not_hold(margin):
     with pytest.raises(ValueError, match="margin must be between 0 and 2"):
-        explorers.triplet_geometry(margin)
+        widgets.triplet_geometry(margin)
 
 
 @pytest.mark.parametrize(
     "make, argument, words",
     [
-        (explorers.attention_explorer, r"Costs $5, a \$frac_{1}$", "who looks at whom"),
-        (explorers.mask_explorer, "She paid $5 or $6 for the [MASK].", "the best words for"),
-        (explorers.pooling_explorer, ["from $5", "to $10 \\$x$"], "cosines between"),
-        (explorers.triplet_geometry, 1.0, "anchor, positive and negative"),
+        (widgets.attention_explorer, r"Costs $5, a \$frac_{1}$", "who looks at whom"),
+        (widgets.mask_explorer, "She paid $5 or $6 for the [MASK].", "the best words for"),
+        (widgets.pooling_explorer, ["from $5", "to $10 \\$x$"], "cosines between"),
+        (widgets.triplet_geometry, 1.0, "anchor, positive and negative"),
     ],
 )
 def test_each_displays_itself_beside_a_figure_with_text(displayed, make, argument, words):

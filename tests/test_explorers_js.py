@@ -8,17 +8,14 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from course_utils import (
-    geometry,
     masked,
     plots,
     sampling,
-    slides,
-    slides_check,
-    slides_explorers,
     widgets,
 )
+from course_utils.slides import check, export, live
 
-SCRIPT = (slides.ASSETS / "explorers.js").read_text(encoding="utf-8")
+SCRIPT = (export.ASSETS / "explorers.js").read_text(encoding="utf-8")
 SENTENCE = "She put the [MASK] on the table."
 
 
@@ -55,7 +52,7 @@ def test_the_sampling_explorer_computes_what_python_computes_on_1000_random_inpu
     )
     worst = 0.0
     for (logits, *settings), got in zip(inputs, states, strict=True):
-        want = widgets.explore(logits, *settings)
+        want = widgets.sampling.apply_settings(logits, *settings)
         assert got["kept"] == want["kept"], (len(logits), settings)
         assert got["shown"] == want["shown"].tolist(), (len(logits), settings)
         gaps = [np.abs(np.array(got["probabilities"]) - want["probabilities"]).max()]
@@ -81,7 +78,9 @@ def test_the_bars_are_those_of_the_notebook_and_words_are_escaped(page):
             }""",
             [words, logits.tolist(), settings, plots.COLORS],
         )
-        assert got == widgets.bars_html(words, widgets.explore(logits, *settings))
+        assert got == widgets.sampling.bars_html(
+            words, widgets.sampling.apply_settings(logits, *settings)
+        )
 
 
 def test_the_triplet_geometry_computes_what_python_computes_on_1000_random_inputs(page):
@@ -97,7 +96,9 @@ def test_the_triplet_geometry_computes_what_python_computes_on_1000_random_input
     )
     worst = 0.0
     for (positive, negative, anchor), margin, got in zip(points, margins, states, strict=True):
-        want = geometry.triplet_state(tuple(positive), tuple(negative), margin, tuple(anchor))
+        want = widgets.triplet.triplet_state(
+            tuple(positive), tuple(negative), margin, tuple(anchor)
+        )
         assert got.keys() == want.keys()
         worst = max(worst, *(np.abs(np.subtract(got[key], want[key])).max() for key in want))
     print(f"largest difference of 1,000 inputs: {worst:.1e}")
@@ -109,8 +110,8 @@ def test_the_triplet_drawing_is_that_of_the_notebook(page):
     for d_ap, d_an, a, b, margin in rng.uniform(
         [0, 0, -180, -180, 0], [3, 3, 180, 180, 2], (99, 5)
     ):
-        positive, negative = geometry.polar(d_ap, a), geometry.polar(d_an, b)
-        want = geometry.triplet_state(positive, negative, margin)
+        positive, negative = widgets.triplet.polar(d_ap, a), widgets.triplet.polar(d_an, b)
+        want = widgets.triplet.triplet_state(positive, negative, margin)
         svg, text, points = page.evaluate(
             """([p, n, margin, colors]) => {
                 const points = [Explorers.polar(...p), Explorers.polar(...n)];
@@ -120,8 +121,8 @@ def test_the_triplet_drawing_is_that_of_the_notebook(page):
             [[d_ap, a], [d_an, b], margin, plots.COLORS],
         )
         assert np.allclose(points, [positive, negative], atol=1e-12)
-        assert svg == geometry.triplet_svg(want)
-        assert text == geometry.triplet_html(want)
+        assert svg == widgets.triplet.triplet_svg(want)
+        assert text == widgets.triplet.triplet_html(want)
 
 
 def test_drawn_words_follow_the_probabilities(page):
@@ -158,9 +159,9 @@ def deck(shown, tmp_path_factory):
     path = notebook(
         folder / "live.ipynb",
         f'sentence = "{SENTENCE}"\nexplorer = widgets.sampling_explorer(sentence=sentence)',
-        "box = explorers.triplet_geometry(margin=0.5)",
+        "box = widgets.triplet_geometry(margin=0.5)",
     )
-    return slides_check.open_deck(shown, slides.write([path], folder)[0])
+    return check.open_deck(shown, export.write([path], folder)[0])
 
 
 def bars(tab):
@@ -201,12 +202,12 @@ def test_the_masked_sentence_shows_the_words_of_course_bert(deck):
     tab.evaluate("Reveal.slide(0)")
     tab.locator("select").select_option(SENTENCE)
     words, logits = masked.mask_logits(SENTENCE)
-    state = widgets.explore(logits, 1.0, len(logits), 1.0)
+    state = widgets.sampling.apply_settings(logits, 1.0, len(logits), 1.0)
     want = [words[i] for i in state["shown"]], state["probabilities"][state["shown"]].round(2)
     names, numbers = bars(tab)
     assert names == want[0] and np.allclose(numbers, want[1])
     set_slider(tab, "top-p", 0.5)
-    kept = widgets.explore(logits, 1.0, len(logits), 0.5)["kept"]
+    kept = widgets.sampling.apply_settings(logits, 1.0, len(logits), 0.5)["kept"]
     assert (
         f"kept {kept:,} of {len(logits):,}"
         in tab.locator(".explorer p", has_text="kept").inner_text()
@@ -217,8 +218,8 @@ def test_the_large_vocabulary_is_that_of_the_notebook(deck):
     tab, _ = deck
     tab.evaluate("Reveal.slide(0)")
     tab.locator("select").select_option("100,000 words")
-    words, logits = widgets.sample_logits()["100,000 words"]
-    state = widgets.explore(logits.astype(np.float32), 1.0, len(logits), 1.0)
+    words, logits = widgets.example_logits()["100,000 words"]
+    state = widgets.sampling.apply_settings(logits.astype(np.float32), 1.0, len(logits), 1.0)
     names, numbers = bars(tab)
     assert names == [words[i] for i in state["shown"]]
     assert np.allclose(numbers, state["probabilities"][state["shown"]].round(2))
@@ -244,9 +245,11 @@ def test_the_triplet_geometry_starts_as_the_notebook_s(deck):
     tab, _ = deck
     tab.evaluate("Reveal.slide(1)")
     set_slider(tab, "d(a, n)", 1.4)
-    state = geometry.triplet_state(geometry.polar(1, 140), geometry.polar(1.4, 20), 0.5)
+    state = widgets.triplet.triplet_state(
+        widgets.triplet.polar(1, 140), widgets.triplet.polar(1.4, 20), 0.5
+    )
     shown = tab.locator("svg.triplet title").evaluate("(e) => e.textContent")
-    assert shown in geometry.triplet_svg(state)
+    assert shown in widgets.triplet.triplet_svg(state)
     set_slider(tab, "margin", 2)
     assert tab.locator(".loss").inner_text() == f"{1 - 1.4 + 2:.2f}"
 
@@ -254,19 +257,20 @@ def test_the_triplet_geometry_starts_as_the_notebook_s(deck):
 # ---- What the export needs to know ---------------------------------------------------------------
 
 
-def live(tmp_path, *sources):
+def made_live(tmp_path, *sources):
     nb = nbformat.read(notebook(tmp_path / "x.ipynb", *sources), as_version=4)
-    slides_explorers.enliven(nb)
+    live.add_live_widgets(nb)
     return [cell.outputs[0].data.get("text/html", "") for cell in nb.cells]
 
 
 def test_only_the_two_explorers_become_live(tmp_path):
-    other, triplet = live(tmp_path, "widgets.search_box(index)", "explorers.triplet_geometry(0.7)")
+    calls = "widgets.search_box(index)", "widgets.triplet_geometry(0.7)"
+    other, triplet = made_live(tmp_path, *calls)
     assert other == "" and '"margin": 0.7' in triplet
 
 
 def test_a_sentence_cannot_end_the_script_it_stands_in(tmp_path):
-    [html] = live(tmp_path, 'sampling_explorer(sentence="</script><b> [MASK]")')
+    [html] = made_live(tmp_path, 'sampling_explorer(sentence="</script><b> [MASK]")')
     assert html.count("</script>") == 1
     data = json.loads(html.partition('json">')[2].removesuffix("</script></div>"))
     assert data["choices"][0]["name"] == "</script><b> [MASK]"
@@ -274,4 +278,4 @@ def test_a_sentence_cannot_end_the_script_it_stands_in(tmp_path):
 
 def test_arguments_that_only_a_run_would_tell_are_refused(tmp_path):
     with pytest.raises(ValueError, match="triplet_geometry.*without running it"):
-        live(tmp_path, "explorers.triplet_geometry(margin=f(2))")
+        made_live(tmp_path, "widgets.triplet_geometry(margin=f(2))")

@@ -15,7 +15,7 @@ import pytest
 import requests
 import websocket
 
-from course_utils import lab
+from course_utils.tools import lab
 
 ROOT = Path(__file__).resolve().parents[1]
 ANSWER_S = 60
@@ -27,7 +27,7 @@ def get(server, path, **kwargs):
 
 def test_make_lab_starts_this_module():
     makefile = (ROOT / "Makefile").read_text()
-    assert re.search(r"^lab:.*\n\t@\$\(PY\) -m course_utils\.lab", makefile, re.M)
+    assert re.search(r"^lab:.*\n\t@\$\(PY\) -m course_utils\.tools\.lab", makefile, re.M)
 
 
 def test_page_opens_with_the_token_from_the_printed_url(server):

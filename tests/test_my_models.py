@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny_bert import SENTENCES, save_tiny_bert
 
-from course_utils import encoders, my_models
+from course_utils import encoders, training
 
 
 @pytest.fixture
@@ -35,37 +35,37 @@ def notes(folder):
 
 def test_an_encoder_comes_back_as_it_was(folder, tmp_path):
     encoder = encoders.load(str(save_tiny_bert(tmp_path / "bert")))
-    assert my_models.newest("course-sbert") is None
-    saved = my_models.save_new(encoder, "course-sbert")
-    assert saved == my_models.newest("course-sbert") == folder / "course-sbert-001"
+    assert training.newest("course-sbert") is None
+    saved = training.save_new(encoder, "course-sbert")
+    assert saved == training.newest("course-sbert") == folder / "course-sbert-001"
     again = encoders.load(str(saved))
     assert np.array_equal(again.encode(SENTENCES), encoder.encode(SENTENCES))
 
 
 def test_nothing_is_overwritten_and_the_newest_is_found(folder):
     for text in ("one", "two"):
-        my_models.save_new(Note(text), "a")
-    my_models.save_new(Note("other"), "a-b")
+        training.save_new(Note(text), "a")
+    training.save_new(Note("other"), "a-b")
     assert notes(folder) == {"a-001": "one", "a-002": "two", "a-b-001": "other"}
     (folder / "a-1234").mkdir()
     (folder / "a-9").mkdir()  # not a name that save_new gives
-    assert my_models.newest("a") == folder / "a-1234"
-    assert my_models.save_new(Note("late"), "a") == folder / "a-1235"
-    assert my_models.newest("a-b") == folder / "a-b-001"
+    assert training.newest("a") == folder / "a-1234"
+    assert training.save_new(Note("late"), "a") == folder / "a-1235"
+    assert training.newest("a-b") == folder / "a-b-001"
 
 
 def test_a_gap_is_not_filled(folder):
     """The highest number is the newest, also after an older model was thrown away."""
     for text in ("one", "two"):
-        my_models.save_new(Note(text), "a")
+        training.save_new(Note(text), "a")
     (folder / "a-001" / "note.txt").unlink()
     (folder / "a-001").rmdir()
-    assert my_models.save_new(Note("three"), "a").name == "a-003"
+    assert training.save_new(Note("three"), "a").name == "a-003"
 
 
 def test_two_at_once_get_two_numbers(folder):
     writers = [
-        threading.Thread(target=my_models.save_new, args=(Note(str(i)), "a")) for i in range(8)
+        threading.Thread(target=training.save_new, args=(Note(str(i)), "a")) for i in range(8)
     ]
     for writer in writers:
         writer.start()
@@ -77,9 +77,9 @@ def test_two_at_once_get_two_numbers(folder):
 
 
 def test_a_number_taken_at_the_last_moment(folder, monkeypatch):
-    my_models.save_new(Note("theirs"), "a")
-    monkeypatch.setattr(my_models, "_saved", lambda name: {})  # looked before the other one came
-    assert my_models.save_new(Note("mine"), "a").name == "a-002"
+    training.save_new(Note("theirs"), "a")
+    monkeypatch.setattr(training, "_saved", lambda name: {})  # looked before the other one came
+    assert training.save_new(Note("mine"), "a").name == "a-002"
     assert notes(folder) == {"a-001": "theirs", "a-002": "mine"}
 
 
@@ -91,8 +91,8 @@ def test_a_crash_while_saving_leaves_nothing(folder):
             raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        my_models.save_new(Broken(), "a")
-    assert my_models.newest("a") is None and list(folder.iterdir()) == []
+        training.save_new(Broken(), "a")
+    assert training.newest("a") is None and list(folder.iterdir()) == []
 
 
 def test_another_error_when_taking_the_name_is_told(folder, monkeypatch):
@@ -101,21 +101,21 @@ def test_another_error_when_taking_the_name_is_told(folder, monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.rename", refuse)
     with pytest.raises(PermissionError, match="read-only"):
-        my_models.save_new(Note("x"), "a")
+        training.save_new(Note("x"), "a")
 
 
 @pytest.mark.parametrize("name", ["", "../a", "a/b", "a.b", "-a", "a*"])
 def test_names(folder, name):
-    for call in (my_models.newest, lambda name: my_models.save_new(Note("x"), name)):
+    for call in (training.newest, lambda name: training.save_new(Note("x"), name)):
         with pytest.raises(ValueError, match="cannot be a model's name: use letters"):
             call(name)
     assert not folder.exists()
 
 
 def test_the_folder(folder, monkeypatch):
-    assert my_models.models_folder() == folder
+    assert training.models_folder() == folder
     for nothing in (lambda: monkeypatch.setenv("COURSE_MODELS", ""),
                     lambda: monkeypatch.delenv("COURSE_MODELS")):  # fmt: skip
         nothing()
-        assert my_models.models_folder() == my_models.ROOT / "my-models"
-    assert (my_models.ROOT / "course_utils" / "my_models.py").is_file()
+        assert training.models_folder() == training.ROOT / "my-models"
+    assert (training.ROOT / "course_utils" / "training.py").is_file()

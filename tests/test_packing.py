@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tiny_bert import SENTENCES, save_tiny_bert
 from transformers import BertModel, BertTokenizerFast, RobertaConfig, RobertaModel
 
-from course_utils import encoders, packing
+from course_utils import encoders
+from course_utils.internal import speed
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 token_ids = st.lists(st.integers(1, 40), min_size=1, max_size=120)
@@ -16,7 +17,7 @@ token_ids = st.lists(st.integers(1, 40), min_size=1, max_size=120)
 @settings(deadline=None)
 @given(st.lists(st.integers(1, 96), min_size=1, max_size=60))
 def test_every_text_has_one_place_and_no_row_overflows(lengths):
-    rows = packing.rows_of(lengths, 96)
+    rows = speed.rows_of(lengths, 96)
     assert sorted(text for row in rows for text in row) == list(range(len(lengths)))
     filled = [sum(lengths[text] for text in row) for row in rows]
     assert max(filled) <= 96
@@ -26,9 +27,9 @@ def test_every_text_has_one_place_and_no_row_overflows(lengths):
 @settings(deadline=None)
 @given(st.lists(token_ids, min_size=1, max_size=12))
 def test_unpacking_gives_back_what_was_packed(texts):
-    batch, owner = packing.pack(texts)
+    batch, owner = speed.pack_rows(texts)
     states = torch.stack([batch["input_ids"], batch["position_ids"]], dim=2).float()
-    padded, mask = packing.unpack(states, owner)
+    padded, mask = speed.unpack(states, owner)
     assert padded.shape == (len(texts), max(map(len, texts)), 2) and mask.dtype == torch.int64
     for row, real, ids in zip(padded, mask, texts, strict=True):
         assert real.tolist() == [1] * len(ids) + [0] * (len(real) - len(ids))
@@ -38,7 +39,7 @@ def test_unpacking_gives_back_what_was_packed(texts):
 
 
 def test_each_position_sees_its_own_text_and_no_other():
-    batch, owner = packing.pack([[5, 6, 7], [8, 9], [1] * 95])
+    batch, owner = speed.pack_rows([[5, 6, 7], [8, 9], [1] * 95])
     assert owner.shape == (2, 95) and owner[1, :6].tolist() == [0, 0, 0, 1, 1, -1]
     sees = batch["attention_mask"]
     assert sees.shape == (2, 1, 95, 95) and sees[0].all()

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils import pretraining, pretraining_data
-from course_utils.pretraining_data import CLS, MASK, PAD, SEP, SPECIAL
+from course_utils.internal import hub
+from course_utils.pretraining import __main__ as command
+from course_utils.pretraining import data, train
+from course_utils.pretraining.data import CLS, MASK, PAD, SEP, SPECIAL
 
 WORDS = "the a cat dog bird sat ran saw big small red river bank house of on by with".split()
 TINY = ["--layers", "1", "--hidden", "32", "--heads", "2", "--positions", "32", "--seq-len", "16"]
@@ -31,12 +33,12 @@ def prepared(corpus, tmp_path_factory):
     from tokenizers import Tokenizer
 
     out = tmp_path_factory.mktemp("prepared")
-    tokens = pretraining_data.prepare([str(corpus)], out, 120)
+    tokens = data.prepare([str(corpus)], out, 120)
     return tokens, Tokenizer.from_file(str(out / "tokenizer.json"))
 
 
 def run(corpus, out, *options):
-    pretraining.main(["--text", str(corpus), "--out", str(out), *TINY, *options])
+    command.main(["--text", str(corpus), "--out", str(out), *TINY, *options])
     return torch.load(out / "checkpoint.pt", weights_only=True)
 
 
@@ -48,19 +50,17 @@ def curve(out):
 def test_plain_and_compressed_text_read_alike(corpus, tmp_path):
     plain = tmp_path / "text.txt"
     plain.write_text(lzma.open(corpus, "rt", encoding="utf-8").read(), encoding="utf-8")
-    assert list(pretraining_data.read_lines([str(plain)])) == list(
-        pretraining_data.read_lines([str(corpus)])
-    )
+    assert list(data.read_lines([str(plain)])) == list(data.read_lines([str(corpus)]))
 
 
 def test_a_missing_text_says_what_to_name():
     with pytest.raises(FileNotFoundError, match="neither a text file here nor a data set"):
-        list(pretraining_data.read_lines(["no-such-file.txt"]))
+        list(data.read_lines(["no-such-file.txt"]))
 
 
 def test_one_line_in_two_hundred_is_held_out(corpus, prepared):
     tokens, tokenizer = prepared
-    lines = list(pretraining_data.read_lines([str(corpus)]))
+    lines = list(data.read_lines([str(corpus)]))
     held_out = tokenizer.decode(list(tokens["heldout"]), skip_special_tokens=True)
     assert (tokens["heldout"] == SEP).sum() == len(lines) // 200
     assert (tokens["train"] == SEP).sum() == len(lines) - len(lines) // 200
@@ -69,27 +69,27 @@ def test_one_line_in_two_hundred_is_held_out(corpus, prepared):
 
 def test_sequences_keep_every_token_in_order(prepared):
     tokens, _ = prepared
-    rows = pretraining_data.sequences(tokens["train"], 16)
+    rows = data.sequences(tokens["train"], 16)
     assert (rows[:, 0] == CLS).all() and (rows[:, -1] == SEP).all()
     np.testing.assert_array_equal(rows[:, 1:-1].ravel(), tokens["train"][: len(rows) * 14])
 
 
 def test_sentence_rows_are_whole_sentences(prepared):
     tokens, tokenizer = prepared
-    rows = pretraining_data.sentence_rows(tokens["train"], tokenizer, 16)
+    rows = data.sentence_rows(tokens["train"], tokenizer, 16)
     dot = tokenizer.token_to_id(".")
     sizes = (rows != PAD).sum(axis=1)
     assert (np.diff(sizes) >= 0).all() and sizes.min() >= 5 and sizes.max() <= 16
     for row, size in zip(rows[::97], sizes[::97], strict=True):
         assert row[0] == CLS and row[size - 1] == SEP and row[size - 2] == dot
         assert dot not in row[1 : size - 2]
-    block = pretraining_data.block_at(3, rows, 8, seed=1)
+    block = data.block_at(3, rows, 8, seed=1)
     assert block.shape[0] == 8 and (block != PAD).any(0).all()
 
 
 def test_every_epoch_sees_every_row_once(prepared):
     rows = np.arange(40, dtype=np.uint16).reshape(20, 2)
-    batches = [pretraining_data.batch_at(p, rows, 5, seed=3) for p in range(0, 40, 5)]
+    batches = [data.batch_at(p, rows, 5, seed=3) for p in range(0, 40, 5)]
     first, second = torch.cat(batches[:4]), torch.cat(batches[4:])
     assert sorted(first[:, 0].tolist()) == sorted(second[:, 0].tolist()) == rows[:, 0].tolist()
     assert first.tolist() != second.tolist()
@@ -98,7 +98,7 @@ def test_every_epoch_sees_every_row_once(prepared):
 def test_masking_is_80_10_10_of_a_fifth_and_spares_special_tokens():
     ids = torch.randint(0, 1000, (200, 100), generator=torch.Generator().manual_seed(1))
     generator = torch.Generator().manual_seed(0)
-    masked, chosen = pretraining_data.mask_tokens(ids, 0.2, 1000, generator)
+    masked, chosen = data.mask_tokens(ids, 0.2, 1000, generator)
     assert not chosen[ids < len(SPECIAL)].any()
     assert torch.equal(masked[~chosen], ids[~chosen])
     share = chosen.float().sum() / (ids >= len(SPECIAL)).sum()
@@ -111,14 +111,14 @@ def test_masking_is_80_10_10_of_a_fifth_and_spares_special_tokens():
 @pytest.mark.parametrize("padded", [False, True])
 def test_loss_equals_transformers_own(padded):
     torch.manual_seed(0)
-    model = pretraining.build_model(120, 1, 32, 2, 32).eval()
+    model = train.build_model(120, 1, 32, 2, 32).eval()
     ids = torch.randint(5, 120, (6, 12))
     if padded:
         ids[2:, 9:] = PAD
-    masked, chosen = pretraining_data.mask_tokens(ids, 0.3, 120, torch.Generator().manual_seed(0))
+    masked, chosen = data.mask_tokens(ids, 0.3, 120, torch.Generator().manual_seed(0))
     labels = ids.masked_fill(~chosen, -100)
     expected = model(input_ids=masked, attention_mask=(ids != PAD).long(), labels=labels).loss
-    loss, logits, targets = pretraining.masked_loss(model, masked, chosen, ids)
+    loss, logits, targets = train.masked_loss(model, masked, chosen, ids)
     assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
     assert len(logits) == len(targets) == chosen.sum()
 
@@ -127,14 +127,14 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch():
     from concurrent.futures import ThreadPoolExecutor
 
     torch.manual_seed(0)
-    model = pretraining.build_model(120, 1, 32, 2, 32)
+    model = train.build_model(120, 1, 32, 2, 32)
     ids = torch.randint(5, 120, (8, 12))
-    masked, chosen = pretraining_data.mask_tokens(ids, 0.3, 120, torch.Generator().manual_seed(0))
+    masked, chosen = data.mask_tokens(ids, 0.3, 120, torch.Generator().manual_seed(0))
     gradients = []
     for size in (8, 3):
         parts = list(zip(*(t.split(size) for t in (masked, chosen, ids)), strict=True))
         with torch.autocast("cpu", enabled=False), ThreadPoolExecutor(2) as pool:
-            pretraining.backward(model, pretraining.masked_loss, pool, parts)
+            train.backward(model, train.masked_loss, pool, parts)
         gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
         model.zero_grad()
     difference = (gradients[0] - gradients[1]).norm() / gradients[0].norm()
@@ -142,12 +142,12 @@ def test_micro_batches_give_the_gradient_of_the_whole_batch():
 
 
 def test_schedule_rises_stays_and_falls_to_zero():
-    factors = [pretraining.schedule(p, 0.1, 0.5) for p in (0, 0.05, 0.1, 0.3, 0.5, 0.75, 1)]
+    factors = [train.schedule(p, 0.1, 0.5) for p in (0, 0.05, 0.1, 0.3, 0.5, 0.75, 1)]
     assert factors == pytest.approx([0, 0.5, 1, 1, 1, 0.5, 0])
 
 
 def test_sinusoids_make_neighbours_alike_everywhere():
-    table = pretraining.sinusoid_table(64, 32)
+    table = train.sinusoid_table(64, 32)
     assert table.square().mean().item() == pytest.approx(1, abs=1e-3)
     one_apart = (table[1:] * table[:-1]).sum(1)
     assert one_apart.std() < 1e-3 * one_apart.mean()
@@ -174,7 +174,7 @@ def test_training_learns_and_its_result_loads_by_name(corpus, tmp_path):
     run(corpus, tmp_path, "--tokens", "30000", "--lr", "3e-3", "--eval-every", "50")
     losses = [float(row["heldout_loss"]) for row in curve(tmp_path)]
     assert losses[-1] < np.log(120) - 1.5  # a model that knows nothing has log(vocabulary)
-    with encoders.quiet():
+    with hub.quiet():
         model = AutoModelForMaskedLM.from_pretrained(tmp_path / "model")
     assert model.config.vocab_size == 120
     stored = (tmp_path / "model" / "model.safetensors").read_bytes()
@@ -195,7 +195,7 @@ def test_a_diverging_loss_stops_the_run(corpus, tmp_path, monkeypatch):
         loss, logits, targets = original(model, *tensors)
         return loss * float("nan"), logits, targets
 
-    original = pretraining.masked_loss
-    monkeypatch.setattr(pretraining, "masked_loss", broken)
+    original = train.masked_loss
+    monkeypatch.setattr(train, "masked_loss", broken)
     with pytest.raises(FloatingPointError, match="lower --lr"):
         run(corpus, tmp_path, "--tokens", "3000")

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.search import FORMAT, Hit, Index, best_rows, near_rows
+from course_utils.internal.index_file import FORMAT
+from course_utils.sampling import best_rows
+from course_utils.search import Hit, Index, near_rows
 
 
 class Letters:
@@ -289,7 +291,7 @@ FOREIGN = {
 def test_a_foreign_file_is_refused(kind, tmp_path):
     path = tmp_path / "foreign"
     path.write_bytes(FOREIGN[kind])
-    with pytest.raises(ValueError, match="foreign is (not an index of this course|damaged).*anew"):
+    with pytest.raises(ValueError, match="foreign is (not an index of this course|damaged).*again"):
         Index.load(path, Letters())
 
 
@@ -301,7 +303,7 @@ def test_a_zip_with_the_right_names_and_wrong_content_is_refused(meta, saved, tm
         meta = json.dumps({"format": FORMAT})
     path = tmp_path / "foreign"
     path.write_bytes(with_part(saved[1], "meta.json", meta))
-    with pytest.raises(ValueError, match="foreign is (not an index of this course|damaged).*anew"):
+    with pytest.raises(ValueError, match="foreign is (not an index of this course|damaged).*again"):
         Index.load(path, Letters())
 
 
@@ -319,7 +321,7 @@ def load_bytes(data, path):
     try:
         return Index.load(path, Letters())
     except ValueError as error:
-        assert "build it anew" in str(error) or "load that encoder" in str(error)
+        assert "build it again" in str(error) or "load that encoder" in str(error)
         return str(error)
 
 

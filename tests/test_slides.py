@@ -1,6 +1,6 @@
 """The exported slides: one file that needs nothing else, and every slide fits.
 
-Those tests that open a deck need a Chromium (see course_utils/slides_check.py) and are skipped
+Those tests that open a deck need a Chromium (see course_utils/slides/chromium.py) and are skipped
 where there is none. The list of slides that do not fit is also printed by
 ``python -m course_utils.slides --check notebooks/01_from_rnn_to_bert.ipynb``.
 """
@@ -15,11 +15,12 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from course_utils import slides, slides_check
+from course_utils.slides import __main__ as slides_main
+from course_utils.slides import check, chromium, export
 
-NOTEBOOKS = sorted(path.stem for path in (slides.ROOT / "notebooks").glob("0*.ipynb"))
+NOTEBOOKS = sorted(path.stem for path in (export.ROOT / "notebooks").glob("0*.ipynb"))
 each_notebook = pytest.mark.parametrize("name", NOTEBOOKS)
-VENDOR = slides.ASSETS / "vendor"
+VENDOR = export.ASSETS / "vendor"
 RED_DOT = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
     "AAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
@@ -27,7 +28,7 @@ RED_DOT = (
 
 
 def source(name):
-    return nbformat.read(slides.ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    return nbformat.read(export.ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
 
 
 def slide_type(cell):
@@ -44,9 +45,9 @@ def deck(shown, tmp_path_factory):
 
     @functools.cache
     def open_once(name):
-        [page] = slides.write([slides.ROOT / "notebooks" / f"{name}.ipynb"], folder)
-        tab, complaints = slides_check.open_deck(shown, page)
-        return tab, complaints, page, slides_check.measure(tab)
+        [page] = export.write([export.ROOT / "notebooks" / f"{name}.ipynb"], folder)
+        tab, complaints = check.open_deck(shown, page)
+        return tab, complaints, page, check.measure(tab)
 
     return open_once
 
@@ -60,8 +61,8 @@ def small_deck(shown, tmp_path):
             cell.metadata.setdefault("slideshow", {"slide_type": "slide"})
         path = folder / "small.ipynb"
         nbformat.write(new_notebook(cells=list(cells)), path)
-        [page] = slides.write([path], tmp_path / "out")
-        return slides_check.open_deck(shown, page)
+        [page] = export.write([path], tmp_path / "out")
+        return check.open_deck(shown, page)
 
     return make
 
@@ -145,7 +146,7 @@ def test_no_link_is_dead(deck, name):
 @each_notebook
 def test_the_printed_deck_has_a_page_of_slide_size_for_each_slide(deck, shown, name):
     tab, _, page, _ = deck(name)
-    pdf = slides_check.print_pdf(shown, page).read_bytes()
+    pdf = check.print_pdf(shown, page).read_bytes()
     pages = len(re.findall(rb"/Type /Page\b", pdf))
     assert pages == tab.evaluate("Reveal.getTotalSlides()")
     assert set(re.findall(rb"/MediaBox \[(.*?)\]", pdf)) == {b"0 0 960 540"}  # points
@@ -215,7 +216,7 @@ def test_a_skipped_cell_is_not_in_the_file_and_hide_input_hides_code_alone(tmp_p
     )
     skipped = new_markdown_cell("unseen", metadata={"slideshow": {"slide_type": "skip"}})
     nbformat.write(new_notebook(cells=[code, skipped]), path)
-    body, _ = slides.sections(path)
+    body, _ = export.sections(path)
     assert "kept" in body and "plumbing" not in body and "unseen" not in body
 
 
@@ -229,7 +230,7 @@ def test_a_widget_is_shown_by_its_figure(tmp_path):
     figure = new_output("display_data", data=data, metadata={"image/png": {"alt": 'a "dot"'}})
     cell = new_code_cell("x", outputs=[figure], metadata={"slideshow": {"slide_type": "slide"}})
     nbformat.write(new_notebook(cells=[cell]), path)
-    body, _ = slides.sections(path)
+    body, _ = export.sections(path)
     assert RED_DOT in body and "widget-view" not in body
     assert BeautifulSoup(body, "html.parser").img["alt"] == 'a "dot"'
 
@@ -239,16 +240,16 @@ def test_a_widget_is_shown_by_its_figure(tmp_path):
 
 def test_a_picture_file_is_inlined(tmp_path):
     (tmp_path / "a b.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
-    body = slides.self_contained('<img alt="x" src="a%20b.svg">', tmp_path)
+    body = export.self_contained('<img alt="x" src="a%20b.svg">', tmp_path)
     assert 'src="data:image/svg+xml;base64,PHN2Zy' in body and 'alt="x"' in body
 
 
 def test_a_missing_or_remote_picture_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere.svg"):
-        slides.self_contained('<img src="nowhere.svg">', tmp_path)
+        export.self_contained('<img src="nowhere.svg">', tmp_path)
     for address in ("https://example.org/a.png", "//example.org/a.png"):
         with pytest.raises(ValueError, match="example.org/a.png would need a network"):
-            slides.self_contained(f'<img src="{address}">', tmp_path)
+            export.self_contained(f'<img src="{address}">', tmp_path)
 
 
 def test_links_become_tooltips_slides_or_text(tmp_path):
@@ -259,7 +260,7 @@ def test_links_become_tooltips_slides_or_text(tmp_path):
     )
 
     def mended(link):
-        return slides.self_contained(link, tmp_path)
+        return export.self_contained(link, tmp_path)
 
     assert mended('<a href="glossary.md#mean-pooling">pool</a>') == (
         '<abbr title="The average of all vectors: One for a sentence.">pool</abbr>'
@@ -275,7 +276,7 @@ def test_links_become_tooltips_slides_or_text(tmp_path):
 
 
 def faults(tab):
-    return [" ".join(slide["faults"]) for slide in slides_check.measure(tab)]
+    return [" ".join(slide["faults"]) for slide in check.measure(tab)]
 
 
 def test_the_check_finds_nothing_on_a_good_slide(small_deck):
@@ -317,8 +318,8 @@ def test_a_request_is_a_complaint(small_deck):
 def test_the_command_prints_the_list(shown, deck, capsys, monkeypatch):
     """Of pages made here: the report starts a browser of its own, so this one stands in."""
     page = deck(NOTEBOOKS[0])[2]
-    monkeypatch.setattr(slides_check, "browser", lambda: _already(shown))
-    code = slides_check.report([page])
+    monkeypatch.setattr(chromium, "browser", lambda: _already(shown))
+    code = check.report([page])
     printed = capsys.readouterr().out
     assert f"{page.name}: " in printed and f"{code} with a fault" in printed
 
@@ -351,13 +352,13 @@ def test_the_vendored_files_are_those_listed():
 
 def test_a_missing_notebook_is_named(capsys):
     with pytest.raises(SystemExit):
-        slides.main(["notebooks/00_nowhere.ipynb"])
+        slides_main.main(["notebooks/00_nowhere.ipynb"])
     assert "00_nowhere.ipynb" in capsys.readouterr().err
     with pytest.raises(FileNotFoundError):
-        slides.export(Path("notebooks/00_nowhere.ipynb"))
+        export.export(Path("notebooks/00_nowhere.ipynb"))
 
 
 def test_without_chromium_the_message_says_what_to_do(monkeypatch):
     monkeypatch.setenv("CHROMIUM", "no-such-program")
-    with pytest.raises(RuntimeError, match="CHROMIUM"), slides_check.browser():
+    with pytest.raises(RuntimeError, match="CHROMIUM"), chromium.browser():
         pass

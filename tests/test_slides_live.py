@@ -12,7 +12,7 @@ import pytest
 from browser import FOLDER, ROOT, eventually, opened, press, run_all, widget
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from course_utils import slides_check
+from course_utils.slides import check
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("0*.ipynb"))
 START_MS = 120_000
@@ -162,7 +162,7 @@ def test_each_notebook_of_the_course_becomes_a_deck(shown, server, path):
     starts = [cell for cell in nb.cells if slide_type(cell) in ("slide", "subslide")]
     on_slides = [cell for cell in nb.cells if slide_type(cell) not in ("skip", "notes")]
     with opened(shown, server, nb) as found:
-        found.page.set_viewport_size({"width": slides_check.WIDTH, "height": slides_check.HEIGHT})
+        found.page.set_viewport_size({"width": check.WIDTH, "height": check.HEIGHT})
         start(found.page, len(nb.cells))
         title = re.search(r"^# (.*)", nb.cells[0].source, re.M)[1]
         assert title in current(found.page)
@@ -170,7 +170,7 @@ def test_each_notebook_of_the_course_becomes_a_deck(shown, server, path):
         assert deck.locator("section:not(.stack)").count() == len(starts)
         assert deck.locator(".jp-Cell").count() == len(on_slides)
         slides = found.page.evaluate(MEASURE)
-        assert {slide["height"] for slide in slides} == {slides_check.HEIGHT}
+        assert {slide["height"] for slide in slides} == {check.HEIGHT}
         assert [slide for slide in slides if slide["wider"] > 1 or not slide["scrolls"]] == []
         higher = [slide for slide in slides if slide["higher"] > 1]
         assert len(higher) <= len(slides) / 20, higher  # those scroll

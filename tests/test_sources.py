@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from course_utils import datasets, sources
+from course_utils import datasets
+from course_utils.internal import real_data
 
 SICK = """pair_ID\tsentence_A\tsentence_B\trelatedness_score\tentailment_judgment\tSemEval_set
 1\tA dog runs\tA dog is running\t5.0\tENTAILMENT\tTRAIN
@@ -130,6 +131,6 @@ def test_a_split_that_the_file_does_not_know(write):
 
 
 def test_label_names():
-    assert [sources.label_name(x) for x in (0, 1, 2, -1, "-", "NEUTRAL")] == [
+    assert [real_data.label_name(x) for x in (0, 1, 2, -1, "-", "NEUTRAL")] == [
         "entailment", "neutral", "contradiction", None, None, "neutral",
     ]  # fmt: skip

@@ -1,17 +1,12 @@
 """Notebook 3's stored spread: made by its own cells, with the present weights, for three seeds."""
 
 import csv
-import importlib.util
-from pathlib import Path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-SCRIPT = Path(__file__).resolve().parents[1] / ".ci" / "spread.py"
-spec = importlib.util.spec_from_file_location("spread", SCRIPT)
-spread = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(spread)
+from course_utils.tools import spread
 
 CELLS = [
     "SEED = 0",
@@ -79,7 +74,9 @@ def test_new_weights_or_new_cells_start_anew(small):
 def test_the_stored_spread_is_that_of_the_present_notebook_and_weights():
     rows = rows_of(spread.RESULT)
     mark = spread.made_with(spread.cells(spread.NOTEBOOK), spread.WEIGHTS)
-    assert {row["made_with"] for row in rows} == {mark}, "run .venv/bin/python .ci/spread.py"
+    assert {row["made_with"] for row in rows} == {mark}, (
+        "run .venv/bin/python -m course_utils.tools.spread"
+    )
     models = [row["model"] for row in rows if row["seed"] == "0"]
     assert len(models) >= 8 and models[0] == "GloVe" and models[-1] == "MiniLM"
     assert [row["model"] for row in rows] == 3 * models

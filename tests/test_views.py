@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.metrics.pairwise import cosine_similarity
 
-from course_utils import attention, encoders, masked, views
+from course_utils import attention, encoders, masked, widgets
 
 EVIL = "<img src=x onerror=alert(1)>"
 SIX = [
@@ -29,23 +29,23 @@ def test_attention_weights_are_the_models(bert):
     text = "She sat on the bank of the river."
     tokens, maps = attention.attention_maps(bert, text)
     for layer, head in ((1, 1), (2, 3), (4, 4)):
-        found, weights = views.attention_weights(text, "course-bert", layer, head)
+        found, weights = widgets.attention.attention_weights(text, "course-bert", layer, head)
         assert found == tokens
         np.testing.assert_allclose(weights, maps[layer - 1, head - 1], atol=1e-6)
-    _, mean = views.attention_weights(text, "course-bert", 2, 0)
+    _, mean = widgets.attention.attention_weights(text, "course-bert", 2, 0)
     np.testing.assert_allclose(mean, maps[1].mean(dim=0), atol=1e-6)
     np.testing.assert_allclose(mean.sum(axis=1), 1, atol=1e-5)
 
 
 def test_attention_of_minilm():
-    tokens, maps = views.attention_of("A bank.", "minilm")
+    tokens, maps = widgets.attention.attention_of("A bank.", "minilm")
     assert tokens == ["[CLS]", "a", "bank", ".", "[SEP]"] and maps.shape == (6, 12, 5, 5)
 
 
 @pytest.mark.parametrize("layer, head", [(0, 1), (5, 1), (1, 5), (1, -1)])
 def test_attention_weights_refuses_what_is_not_there(layer, head):
     with pytest.raises(ValueError, match="layers 1 to 4 and the heads 1 to 4"):
-        views.attention_weights("A bank.", "course-bert", layer, head)
+        widgets.attention.attention_weights("A bank.", "course-bert", layer, head)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_attention_weights_refuses_what_is_not_there(layer, head):
 )
 def test_attention_of_says_what_to_do(text, encoder, words):
     with pytest.raises(ValueError, match=words):
-        views.attention_of(text, encoder)
+        widgets.attention.attention_of(text, encoder)
 
 
 # ---- the word under [MASK] ----------------------------------------------------------------------
@@ -70,7 +70,7 @@ def test_mask_candidates_are_those_of_the_model():
     text = "He drank a cup of [MASK]."
     words, logits = masked.mask_logits(text)
     probabilities = torch.tensor(logits).softmax(0).numpy()
-    found = views.mask_candidates(text, 5)
+    found = widgets.mask.mask_candidates(text, 5)
     best = np.argsort(-logits, kind="stable")[:5]
     assert [c.word for c in found] == [words[i] for i in best]
     np.testing.assert_allclose([c.probability for c in found], probabilities[best])
@@ -87,11 +87,11 @@ def test_mask_candidates_are_those_of_the_model():
 )
 def test_mask_candidates_says_what_to_do(text, words):
     with pytest.raises(ValueError, match=words):
-        views.mask_candidates(text, 5)
+        widgets.mask.mask_candidates(text, 5)
 
 
 def test_candidates_html():
-    html = views.candidates_html(
+    html = widgets.mask.candidates_html(
         [masked.Candidate("tea & co", 3.0, 0.5), masked.Candidate(EVIL, 1.0, 0.25)]
     )
     assert re.findall(r'"probability">([^<]*)<', html) == ["50.0%", "25.0%"]
@@ -105,7 +105,7 @@ def test_candidates_html():
 
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
 def test_pooled_similarity_is_that_of_the_encoder(pooling):
-    cosines, note = views.pooled_similarity(SIX, "course-bert", pooling, False)
+    cosines, note = widgets.pooling.pooled_similarity(SIX, "course-bert", pooling, False)
     vectors = encoders.load("course-bert", pooling).encode(SIX)
     np.testing.assert_allclose(cosines, cosine_similarity(vectors), atol=1e-5)
     assert "padding" not in note
@@ -114,7 +114,7 @@ def test_pooled_similarity_is_that_of_the_encoder(pooling):
 def test_pooled_similarity_of_glove_and_minilm():
     for name, pooling in (("glove", "cls"), ("minilm", "mean")):
         vectors = encoders.load(name).encode(SIX)
-        cosines, _ = views.pooled_similarity(SIX, name, pooling, False)
+        cosines, _ = widgets.pooling.pooled_similarity(SIX, name, pooling, False)
         np.testing.assert_allclose(cosines, cosine_similarity(vectors), atol=1e-5)
 
 
@@ -124,29 +124,29 @@ def test_counting_the_padding_is_the_plain_mean_or_maximum(bert, pooling, rule):
     with torch.inference_mode():
         states = bert.model(**batch).last_hidden_state
     expected = cosine_similarity(rule(states, dim=1).numpy())
-    cosines, note = views.pooled_similarity(SIX, "course-bert", pooling, True)
+    cosines, note = widgets.pooling.pooled_similarity(SIX, "course-bert", pooling, True)
     np.testing.assert_allclose(cosines, expected, atol=1e-5)
     real = int(batch["attention_mask"].sum())
     assert f"{real} tokens and {batch['attention_mask'].numel() - real} of padding" in note
-    right, _ = views.pooled_similarity(SIX, "course-bert", pooling, False)
+    right, _ = widgets.pooling.pooled_similarity(SIX, "course-bert", pooling, False)
     assert np.abs(cosines - right).max() > 0.02
 
 
 def test_padding_does_not_touch_cls():
-    wrong, _ = views.pooled_similarity(SIX, "course-bert", "cls", True)
-    right, _ = views.pooled_similarity(SIX, "course-bert", "cls", False)
+    wrong, _ = widgets.pooling.pooled_similarity(SIX, "course-bert", "cls", True)
+    right, _ = widgets.pooling.pooled_similarity(SIX, "course-bert", "cls", False)
     np.testing.assert_array_equal(wrong, right)
 
 
 @pytest.mark.parametrize("encoder", ["course-bert", "glove"])
 def test_pooled_similarity_names_the_empty_sentence(encoder):
     with pytest.raises(ValueError, match="sentence 3 is empty: type some words"):
-        views.pooled_similarity([*SIX[:2], " "], encoder, "mean", False)
+        widgets.pooling.pooled_similarity([*SIX[:2], " "], encoder, "mean", False)
 
 
 def test_pooled_similarity_names_the_sentence_that_glove_does_not_know():
     with pytest.raises(ValueError, match="sentence 2 has no word that GloVe knows: qqzzx"):
-        views.pooled_similarity([SIX[0], "qqzzx"], "glove", "mean", False)
+        widgets.pooling.pooled_similarity([SIX[0], "qqzzx"], "glove", "mean", False)
 
 
 # ---- the heat table -----------------------------------------------------------------------------
@@ -162,17 +162,17 @@ def cells(html):
 
 
 def test_heat_table_tells_each_value_twice():
-    html = views.heat_table([[0.0, 0.25], [0.5, 1.0]], ["a", "b"], ["c", "d"])
+    html = widgets.parts.heat_table([[0.0, 0.25], [0.5, 1.0]], ["a", "b"], ["c", "d"])
     assert [(title, text) for title, _, _, text in cells(html)] == [
         ("a → c: 0.00", "0.00"), ("a → d: 0.25", "0.25"),
         ("b → c: 0.50", "0.50"), ("b → d: 1.00", "1.00"),
     ]  # fmt: skip
-    silent = views.heat_table([[0.25]], ["a"], ["c"], numbers=False)
+    silent = widgets.parts.heat_table([[0.25]], ["a"], ["c"], numbers=False)
     assert [(title, text) for title, _, _, text in cells(silent)] == [("a → c: 0.25", "")]
 
 
 def test_heat_table_shades_from_low_to_high():
-    html = views.heat_table(
+    html = widgets.parts.heat_table(
         [[0.0, 0.2, 0.4, 0.5, 2.0]], ["a"], list("vwxyz"), 0, 0.5, colors="Blues"
     )
     light = [sum(rgb) for _, _, rgb, _ in cells(html)]
@@ -190,7 +190,7 @@ def test_numbers_are_readable_on_every_shade():
     """WCAG 2.2 asks for a contrast of 4.5."""
     for colors in ("viridis", "Blues"):
         values = np.linspace(0, 1, 101)[None]
-        html = views.heat_table(values, ["a"], ["b"] * 101, colors=colors)
+        html = widgets.parts.heat_table(values, ["a"], ["b"] * 101, colors=colors)
         found = cells(html)
         assert {ink for _, ink, _, _ in found} == {"black", "white"} and len(found) == 101
         for _, ink, rgb, _ in found:
@@ -199,7 +199,7 @@ def test_numbers_are_readable_on_every_shade():
 
 
 def test_heat_table_escapes_names():
-    html = views.heat_table([[0.5]], [f'"{EVIL}'], [EVIL])
+    html = widgets.parts.heat_table([[0.5]], [f'"{EVIL}'], [EVIL])
     assert "<img" not in html and [title for title, *_ in cells(html)] == [
         f'"{EVIL} → {EVIL}: 0.50'
     ]

@@ -52,7 +52,7 @@ def test_explore_equals_the_sampling_functions(n, seed, temperature, top_p, data
     """Temperature, then top-k, then top-p; with ties, too."""
     logits = np.random.default_rng(seed).integers(-6, 7, n) / 2
     top_k = data.draw(st.integers(1, n))
-    state = widgets.explore(logits, temperature, top_k, top_p)
+    state = widgets.sampling.apply_settings(logits, temperature, top_k, top_p)
     cut = sampling.top_p(sampling.top_k(logits / temperature, top_k), top_p)
     full = sampling.softmax(logits, temperature)
     expected = sampling.softmax(cut)
@@ -68,22 +68,22 @@ def test_explore_equals_the_sampling_functions(n, seed, temperature, top_p, data
 
 
 def test_explore_of_100_000_words():
-    words, logits = widgets.sample_logits()["100,000 words"]
-    state = widgets.explore(logits, 1.0, 50, 1.0)
+    words, logits = widgets.example_logits()["100,000 words"]
+    state = widgets.sampling.apply_settings(logits, 1.0, 50, 1.0)
     assert len(words) == len(logits) == 100_000
     assert state["kept"] == 50 and state["shown"].tolist() == list(range(12))
     assert 0.3 < state["mass"] < 1
-    assert widgets.explore(logits, 1.0, 100_000, 1.0)["mass"] == pytest.approx(1)
+    assert widgets.sampling.apply_settings(logits, 1.0, 100_000, 1.0)["mass"] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("arguments", [(0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 3, 1)])
 def test_explore_refuses_as_the_sampling_functions(arguments):
     with pytest.raises(ValueError, match="must be"):
-        widgets.explore([1.0, 3.0], *arguments)
+        widgets.sampling.apply_settings([1.0, 3.0], *arguments)
 
 
 def test_sample_logits_are_whole():
-    choices = widgets.sample_logits()
+    choices = widgets.example_logits()
     assert choices[NOTES][1].tolist() == [1, 3]
     assert [len(words) for words, _ in choices.values()] == [2, 12, 100_000]
     for words, logits in choices.values():
@@ -92,7 +92,7 @@ def test_sample_logits_are_whole():
 
 @pytest.mark.parametrize("n", [1, 2, 11, 12, 13, 20, 21, 100_000])
 def test_top_k_options(n):
-    options = widgets.top_k_options(n)
+    options = widgets.sampling.top_k_options(n)
     stops = [stop for _, stop in options]
     assert stops == sorted(set(stops)) and stops[0] == 1 and stops[-1] == n
     assert stops[: min(n, 12)] == list(range(1, min(n, 12) + 1))
@@ -104,7 +104,9 @@ def test_top_k_options(n):
 
 
 def test_bars_html():
-    html = widgets.bars_html(["A", "B"], widgets.explore([1.0, 3.0], 1.0, 2, 1.0))
+    html = widgets.sampling.bars_html(
+        ["A", "B"], widgets.sampling.apply_settings([1.0, 3.0], 1.0, 2, 1.0)
+    )
     assert shown(html) == [("B", "0.88", 88.08), ("A", "0.12", 11.92)]
     assert "entropy <b>0.53 bits</b>" in html
     assert "kept <b>2</b> of 2" in html and "kept mass <b>1.000</b>" in html
@@ -112,13 +114,17 @@ def test_bars_html():
 
 
 def test_cut_words_are_grey_and_read_0():
-    html = widgets.bars_html(["A", "B"], widgets.explore([1.0, 3.0], 1.0, 1, 1.0))
+    html = widgets.sampling.bars_html(
+        ["A", "B"], widgets.sampling.apply_settings([1.0, 3.0], 1.0, 1, 1.0)
+    )
     assert shown(html) == [("B", "1.00", 100), ("A", "0.00", 0)]
     assert html.count(plots.COLORS["removed"]) == 1 and "kept mass <b>0.881</b>" in html
 
 
 def test_words_are_escaped():
-    html = widgets.bars_html([EVIL, "a & b"], widgets.explore([1.0, 3.0], 1.0, 2, 1.0))
+    html = widgets.sampling.bars_html(
+        [EVIL, "a & b"], widgets.sampling.apply_settings([1.0, 3.0], 1.0, 2, 1.0)
+    )
     assert "<img" not in html and ESCAPED in html and "a &amp; b" in html
 
 
@@ -168,9 +174,9 @@ def test_explorer_top_p():
     explorer = Explorer()
     explorer.choice.value = "The cat sat on the … (12 words)"
     explorer.top_p.value = 0.5
-    logits = np.array(list(widgets.DOZEN.values()))
+    logits = np.array(list(widgets.sampling.DOZEN.values()))
     expected = sampling.softmax(sampling.top_p(logits, 0.5))
-    words = zip(widgets.DOZEN, expected, strict=True)
+    words = zip(widgets.sampling.DOZEN, expected, strict=True)
     assert explorer.bars() == {word: f"{p:.2f}" for word, p in words}
     assert 0 < sum(p == "0.00" for p in explorer.bars().values()) < 12
 
@@ -184,7 +190,7 @@ def test_explorer_starts_anew_with_other_logits_and_on_reset():
         explorer.temperature.value, explorer.top_p.value, explorer.top_k.index = 3, 0.5, 0
         start()
         assert (explorer.temperature.value, explorer.top_p.value) == (1, 1)
-        assert explorer.top_k.value == len(widgets.sample_logits()[explorer.choice.value][0])
+        assert explorer.top_k.value == len(widgets.example_logits()[explorer.choice.value][0])
     assert "kept <b>100,000</b> of 100,000" in explorer.picture.value
     assert len(explorer.bars()) == 12
     explorer.choice.value = NOTES  # from a large k to a vocabulary of 2
@@ -377,10 +383,13 @@ def test_search_box_displays_itself_beside_a_figure_with_text(index, displayed, 
 
 
 def test_hits_html():
-    html = widgets.hits_html([Hit(3, "a < b", 0.456), Hit(0, "other", -0.2)])
+    html = widgets.search.hits_html([Hit(3, "a < b", 0.456), Hit(0, "other", -0.2)])
     assert "0.46" in html and "width:45.6%" in html and "a &lt; b" in html
     assert "-0.20" in html and "width:0.0%" in html  # no bar to the left
-    assert widgets.hits_html([]) == "<p>No match: nothing in the bank reaches the threshold.</p>"
+    assert (
+        widgets.search.hits_html([])
+        == "<p>No match: nothing in the bank reaches the threshold.</p>"
+    )
 
 
 # ---- the sampling explorer over a sentence that the reader types --------------------------------
@@ -395,7 +404,7 @@ def test_explorer_starts_with_the_logits_of_the_sentence(displayed):
     explorer = Explorer(sentence="She paid $5 for the [MASK].")
     words, logits = masked.mask_logits("She paid $5 for the [MASK].")
     best = np.argsort(-logits, kind="stable")[:12]
-    assert explorer.choice.value == widgets.YOUR_SENTENCE
+    assert explorer.choice.value == widgets.sampling.YOUR_SENTENCE
     assert list(explorer.bars()) == [words[i] for i in best]
     assert explorer.top_k.value == len(words)
     assert NOTES in explorer.choice.options  # the other choices are still there
@@ -410,7 +419,7 @@ def test_explorer_follows_a_new_sentence_from_any_choice():
     assert second != first
     explorer.choice.value, explorer.temperature.value = NOTES, 2
     typed.value = "She read the [MASK]."
-    assert explorer.choice.value == widgets.YOUR_SENTENCE and explorer.bars() == first
+    assert explorer.choice.value == widgets.sampling.YOUR_SENTENCE and explorer.bars() == first
     assert explorer.temperature.value == 1
 
 
@@ -436,7 +445,7 @@ def test_follow_says_what_is_wrong_escaped(error):
             raise error("<b>no such thing")
         return "drawn"
 
-    widgets.follow([control], picture, draw)
+    widgets.parts.follow([control], picture, draw)
     assert picture.value == "drawn"
     control.value = 1
     assert "&lt;b&gt;no such thing" in picture.value

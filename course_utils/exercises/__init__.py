@@ -1,6 +1,7 @@
 """The exercises of the four notebooks: ``check_…`` says at once whether an answer is right."""
 
-from course_utils.exercises.core import Feedback, show_solution
+from course_utils.exercises.cells import show_solution
+from course_utils.exercises.feedback import Feedback
 from course_utils.exercises.lesson1 import (
     check_causal_mask,
     check_days_for_all_pairs,

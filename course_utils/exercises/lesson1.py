@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 
-from course_utils.exercises import core
-from course_utils.exercises.core import ToDo, expect, near
+from course_utils.exercises import feedback
+from course_utils.exercises.feedback import ToDo, expect, near
 
 LEAST_GAP = 0.05  # between the cosines of two meanings
 LESSON_GAPS = ("We heard the", "The old", "They looked at the", "She opened the", "He asked for a")
 
 
-@core.check
+@feedback.check
 def check_causal_mask(answer):
     """``answer(n)`` must be the ``(n, n)`` lower triangle, the diagonal included."""
     import numpy as np
 
     for n in (4, 1, 7):
-        got, left = core.numbers(core.call(answer, n)), np.tril(np.ones((n, n)))
+        got, left = feedback.numbers(feedback.call(answer, n)), np.tril(np.ones((n, n)))
         expect(got.shape == (n, n), f"for {n} words the mask is ({n}, {n}); yours is {got.shape}.")
         expect(
             np.isin(got, (0, 1)).all(),
@@ -35,7 +35,7 @@ def check_causal_mask(answer):
     return "models that write text from left to right wear this mask; BERT takes it off."
 
 
-@core.check
+@feedback.check
 def check_whole_words(answer):
     """``answer(tokens, chosen)``: positions of all pieces of every word that was hit."""
     cases = [  # tokens, chosen, all to hide
@@ -46,7 +46,7 @@ def check_whole_words(answer):
     ]
     for text, chosen, right in cases:
         tokens, hit = text.split(), sorted(chosen)
-        found = _positions(core.call(answer, list(tokens), set(chosen)), len(tokens))
+        found = _positions(feedback.call(answer, list(tokens), set(chosen)), len(tokens))
         where = f"“{text}” with {hit} chosen"
         expect(found >= chosen, f"{where}: what the dice hit stays hidden; you let go of some.")
         expect(hit != [2] or found != chosen, f"{where}: the other pieces are still in sight.")
@@ -66,20 +66,20 @@ def _positions(got, n: int) -> set[int]:
 
     wanted = f"give a list (or a set) of positions from 0 to {n - 1}, such as [2, 3]."
     expect(hasattr(got, "__iter__") and getattr(got, "ndim", 1) == 1, wanted)
-    found = core.numbers(list(got), "a list of positions")
+    found = feedback.numbers(list(got), "a list of positions")
     yes_or_no = found.shape == (n,) and np.isin(found, (0, 1)).all()
     expect(not yes_or_no, "positions are wanted, such as [2, 3], not one yes or no a token.")
     expect(found.ndim == 1 and np.isin(found, np.arange(n)).all(), wanted)
     return set(found.astype(int).tolist())
 
 
-@core.check
+@feedback.check
 def check_days_for_all_pairs(answer):
     """``answer(n, pairs_per_second)`` must be n (n - 1) / 2 pairs, in days."""
     import numpy as np
 
     for n, rate in ((10_000, 214.0), (2, 1.0), (777, 35.5)):
-        got = core.numbers(core.call(answer, n, rate))
+        got = feedback.numbers(feedback.call(answer, n, rate))
         expect(got.size == 1, "one number is wanted: days.")
         right = n * (n - 1) / 2 / rate / 86_400
         ratio = float(got.reshape(-1)[0]) / right
@@ -101,7 +101,7 @@ def check_days_for_all_pairs(answer):
     return "ten thousand questions take days, and ten times as many take a hundred times as long."
 
 
-@core.check
+@feedback.check
 def check_right_side(left, one, other):
     """Same left side with a ``[MASK]``, two endings: course-bert must guess different words."""
     from course_utils import masked
@@ -125,7 +125,7 @@ def check_right_side(left, one, other):
     return f"“{best[0]}”, then “{best[1]}”, and not a word on the left has changed."
 
 
-@core.check
+@feedback.check
 def check_two_meanings(word, alike, odd):
     """MiniLM's vectors of ``word``: two sentences ``alike`` nearer than a third, ``odd``."""
     expect(isinstance(alike, list | tuple) and len(alike) == 2, "alike: a list of two sentences.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from course_utils.exercises.core import Hint, ToDo, call, check, expect, near, numbers
+from course_utils.exercises.feedback import Hint, ToDo, call, check, expect, near, numbers
 
 # The tests of an answer: three sentences of 3, 2 and 4 real tokens in a batch of 4, 5 numbers each.
 REAL = (3, 2, 4)

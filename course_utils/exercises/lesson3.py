@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from course_utils.exercises import core
-from course_utils.exercises.core import Hint, ToDo, expect, near
+from course_utils.exercises import feedback
+from course_utils.exercises.feedback import Hint, ToDo, expect, near
 
 
 def _vectors(*shape: int):
@@ -21,20 +21,22 @@ def _match(got, mistakes: dict, what: str) -> None:
 
 
 def _number(got) -> None:
-    expect(core.numbers(got).size == 1, "a loss is one number for the whole batch: take the mean.")
+    expect(
+        feedback.numbers(got).size == 1, "a loss is one number for the whole batch: take the mean."
+    )
 
 
-@core.check
+@feedback.check
 def check_nli_features(answer):
     """``answer(u, v)`` must be ``(u, v, |u - v|)`` side by side."""
     import torch
 
     u, v = _vectors(2, 4, 5)
-    got = core.call(answer, u, v)
+    got = feedback.call(answer, u, v)
     difference = (u - v).abs()
     right = torch.cat([u, v, difference], dim=1)
     if not near(got, right):
-        shape = core.numbers(got).shape
+        shape = feedback.numbers(got).shape
         expect(
             shape != (12, 5),
             "you laid the parts below each other, along the batch; a sentence pair is one row: "
@@ -57,13 +59,13 @@ def check_nli_features(answer):
     return "both sentences and how far they are apart, element by element: 3d numbers a pair."
 
 
-@core.check
+@feedback.check
 def check_learning_rates(answer):
     """``answer(encoder_weights, head_weights)``: AdamW's groups, a slow encoder, a fast head."""
     import torch
 
     encoder, head = [torch.nn.Parameter(_vectors(2, n)) for n in (3, 4)], [_vectors(3, 6)]
-    groups = core.call(answer, iter(encoder), iter(head))
+    groups = feedback.call(answer, iter(encoder), iter(head))
     try:
         rates = {id(w): float(group["lr"]) for group in groups for w in list(group["params"])}
     except (TypeError, KeyError, AttributeError):
@@ -79,14 +81,14 @@ def check_learning_rates(answer):
     return f"fast head ({fast:g}), slow encoder ({slow:g})."
 
 
-@core.check
+@feedback.check
 def check_sts_loss(answer):
     """``answer(u, v, grades)``: mean squared error of cosine and grade / 5."""
     import torch
 
     u, v = _vectors(2, 6, 4)
     grades = torch.tensor([0.0, 1.0, 2.5, 4.0, 4.5, 5.0])
-    got = core.call(answer, u, v, grades)
+    got = feedback.call(answer, u, v, grades)
     _number(got)
     cosines, dots = torch.cosine_similarity(u, v), (u * v).sum(dim=1)
     if not near(got, ((cosines - grades / 5) ** 2).mean()):
@@ -107,14 +109,14 @@ def check_sts_loss(answer):
     return "the cosine itself is trained, towards grade / 5."
 
 
-@core.check
+@feedback.check
 def check_triplet_loss(answer):
     """``answer(anchor, positive, negative, margin)``: the hinge of two Euclidean distances."""
     import torch
 
     a, p, n = _vectors(3, 40, 4)
     n = 2 * n  # most negatives are far enough
-    got = core.call(answer, a, p, n, 1.5)
+    got = feedback.call(answer, a, p, n, 1.5)
     _number(got)
     pull, push = (a - p).norm(dim=1), (a - n).norm(dim=1)
     gap = pull - push
@@ -140,18 +142,18 @@ def check_triplet_loss(answer):
         wrong["max(…, 0) for each triplet first, then the mean; not the other way."] = mean_first
         wrong["the mean over the triplets, not the sum."] = (gap + 1.5).clamp(min=0).sum()
         _match(got, wrong, "this loss is")
-    far = core.call(answer, a, p, a + 1000, 1.5)
+    far = feedback.call(answer, a, p, a + 1000, 1.5)
     expect(near(far, 0.0), "with every negative far away the loss must be exactly 0.")
     return "pull, push, and nothing more to do beyond the margin."
 
 
-@core.check
+@feedback.check
 def check_in_batch_loss(answer):
     """``answer(anchor, positive, scale)``: each anchor must find its own positive."""
     import torch
 
     a, p = _vectors(2, 7, 6)
-    got = core.call(answer, a, p, 5.0)
+    got = feedback.call(answer, a, p, 5.0)
     _number(got)
     unit = torch.nn.functional.normalize
     cosines, dots, right = unit(a) @ unit(p).T, a @ p.T, torch.arange(7)
@@ -179,7 +181,7 @@ def check_in_batch_loss(answer):
     return "b pairs, b × b comparisons, and the diagonal is right."
 
 
-@core.check
+@feedback.check
 def check_hard_triplet(answer):
     """A triplet that course-bert gets wrong and all-MiniLM-L6-v2, as the judge, gets right."""
     expect(isinstance(answer, dict), "give a dictionary: anchor, positive, negative.")

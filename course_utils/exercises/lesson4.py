@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from course_utils.exercises import core, trigrams
-from course_utils.exercises.core import Hint, expect, near
+from course_utils.exercises import feedback, trigrams
+from course_utils.exercises.feedback import Hint, expect, near
 
 
 def _match(got, mistakes: dict, rest: str) -> None:
@@ -15,11 +15,11 @@ def _match(got, mistakes: dict, rest: str) -> None:
     raise Hint(rest)
 
 
-@core.check
+@feedback.check
 def check_gigabytes(answer):
     """``answer(n, dimensions, bits)``: n · dimensions · bits / 8 bytes, in billions."""
     n, d, bits = 3_700_000, 70, 16
-    got, right = core.call(answer, n, d, bits), n * d * bits / 8 / 1e9
+    got, right = feedback.call(answer, n, d, bits), n * d * bits / 8 / 1e9
     if not near(got, right):
         mistakes = {
             "a byte has 8 bits: divide.": 8 * right,
@@ -32,12 +32,13 @@ def check_gigabytes(answer):
         }
         _match(got, mistakes, "number of vectors × numbers in each × bytes a number, in billions.")
     expect(
-        near(core.call(answer, n, d), 2 * right), "without `bits` they are 32: keep the default."
+        near(feedback.call(answer, n, d), 2 * right),
+        "without `bits` they are 32: keep the default.",
     )
     return "and no trick of search changes it: only fewer vectors, fewer numbers or fewer bits do."
 
 
-@core.check
+@feedback.check
 def check_cheapest_threshold(answer):
     """``answer(scores, right, price)``: a t of the least price · wrong shown + right not shown."""
     import numpy as np
@@ -46,8 +47,8 @@ def check_cheapest_threshold(answer):
     scores = rng.permutation(np.linspace(0.11, 0.95, 40))
     right = rng.random(40) < scores
     for truth, price in ((right, 3), (right, 0.5), (np.zeros(40, dtype=bool), 2)):
-        got = core.call(answer, scores.copy(), truth.copy(), price)
-        got = core.numbers(got, "a threshold")
+        got = feedback.call(answer, scores.copy(), truth.copy(), price)
+        got = feedback.numbers(got, "a threshold")
         expect(got.size == 1, f"one threshold is wanted, not {got.size} numbers.")
         _check_cheapest(float(got.item()), scores, truth, price)
     return "the dearer a wrong suggestion, the higher the threshold: it is a choice, not a fact."
@@ -81,7 +82,7 @@ def _check_cheapest(got: float, scores, right, price: float) -> None:
     raise Hint(f"at yours the mistakes cost {cost(got):g}, at the best threshold {least:g}.")
 
 
-@core.check
+@feedback.check
 def check_softmax_with_temperature(answer):
     """``answer(z, T)`` must be soft-max of z / T, and survive large logits."""
     import numpy as np
@@ -89,12 +90,12 @@ def check_softmax_with_temperature(answer):
     from course_utils.sampling import softmax
 
     z, T = np.array([0.3, -1.2, 2.4, 1.1, 0.0]), 0.6
-    got, right = core.call(answer, z.copy(), T), softmax(z, T)
-    shape = core.numbers(got).shape
+    got, right = feedback.call(answer, z.copy(), T), softmax(z, T)
+    shape = feedback.numbers(got).shape
     expect(shape == z.shape, f"five logits should give five probabilities, not shape {shape}.")
     if not near(got, right):
         hot, plain = np.exp(z / T), np.exp(z)
-        got = core.numbers(got)
+        got = feedback.numbers(got)
         expect(
             np.ptp(got) > 1e-9,
             "the notes' slip: with a fixed index above, all words get the same number. Above "
@@ -117,16 +118,16 @@ def check_softmax_with_temperature(answer):
         total = f"they sum to {got.sum():.3g}; " if abs(got.sum() - 1) > 1e-6 else ""
         _match(got, mistakes, f"{total}compare with the corrected formula, term by term.")
     with np.errstate(all="ignore"):
-        large = core.numbers(core.call(answer, z + 1000, T))
+        large = feedback.numbers(feedback.call(answer, z + 1000, T))
     expect(
         near(large, right),
         "right for small logits, but it overflows for large ones: subtract the largest first.",
     )
-    expect(near(core.call(answer, -z, 3.0), softmax(-z, 3.0)), "T = 3 goes wrong.")
+    expect(near(feedback.call(answer, -z, 3.0), softmax(-z, 3.0)), "T = 3 goes wrong.")
     return "temperature, and safe for logits of any size."
 
 
-@core.check
+@feedback.check
 def check_keep_k(answer):
     """``answer(z, k)``: soft-max over the k best logits, zero elsewhere, ties to the earlier."""
     import numpy as np
@@ -135,9 +136,9 @@ def check_keep_k(answer):
 
     for z, k in (([0.5, 2.0, -1.0, 3.0, 1.5, 0.2], 3), ([1.0, 2.0, 0.7, 2.0, 2.0, -3.0], 2)):
         z = np.array(z)
-        got, full = core.call(answer, z.copy(), k), softmax(z)
+        got, full = feedback.call(answer, z.copy(), k), softmax(z)
         cut = top_k(z, k)
-        got, right = core.numbers(got), softmax(cut)
+        got, right = feedback.numbers(got), softmax(cut)
         expect(
             got.shape != (k,),
             f"only {k} numbers: their places in the vocabulary are lost. Give one for each logit.",
@@ -172,7 +173,7 @@ def check_keep_k(answer):
     return "exactly k, ties included, and a distribution again."
 
 
-@core.check
+@feedback.check
 def check_nucleus(answer):
     """``answer(z, T, p)``: soft-max at T, cut to the fewest best words that reach p."""
     import numpy as np
@@ -181,8 +182,8 @@ def check_nucleus(answer):
 
     z = np.array([0.1, 2.2, -0.4, 1.7, 3.0, 0.9, -2.0, 1.2])
     for T, p in ((2.5, 0.75), (0.7, 0.9), (0.3, 0.5)):
-        got, full = core.call(answer, z.copy(), T, p), softmax(z, T)
-        got = core.numbers(got)
+        got, full = feedback.call(answer, z.copy(), T, p), softmax(z, T)
+        got = feedback.numbers(got)
         expect(
             got.shape == z.shape,
             f"{len(z)} logits, so {len(z)} probabilities; yours have shape {got.shape}.",
@@ -212,7 +213,7 @@ def check_nucleus(answer):
 WISH = {"new": 0.87, "familiar": 0.99}  # what `check_setting` wants
 
 
-@core.check
+@feedback.check
 def check_setting(answer):
     """A dict of ``T``, ``k``, ``p`` with which the little model writes text new *and* familiar."""
     if not isinstance(answer, dict) or not answer.keys() <= {"T", "k", "p"}:

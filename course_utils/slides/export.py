@@ -1,9 +1,9 @@
 """Slides of a notebook as one HTML file that needs nothing else: ``make slides``.
 
 nbconvert makes the slides from the cells' slide types; this module puts everything that they
-need into the page: reveal.js and MathJax (``assets/slides/vendor``), pictures, and DejaVu, the
+need into the page: reveal.js and MathJax (``slides/page/vendor``), pictures, and DejaVu, the
 font of the figures, cut down to the characters that occur. A widget is shown by its stored
-figure, except those that ``slides_explorers`` keeps alive.
+figure, except those that ``live`` keeps alive.
 
     python -m course_utils.slides notebooks/01_from_rnn_to_bert.ipynb
     python -m course_utils.slides --check notebooks/01_from_rnn_to_bert.ipynb
@@ -12,20 +12,18 @@ figure, except those that ``slides_explorers`` keeps alive.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import io
 import mimetypes
 import re
-import sys
 from html import escape
 from pathlib import Path
 from urllib.parse import unquote
 
-from course_utils import slides_explorers
+from course_utils.slides import live
 
-ROOT = Path(__file__).resolve().parents[1]
-ASSETS = Path(__file__).resolve().parent / "assets" / "slides"
+ROOT = Path(__file__).resolve().parents[2]
+ASSETS = Path(__file__).resolve().parent / "page"
 FOLDER = Path("build/slides")
 FONTS = {  # what the style sheet calls it: (file in matplotlib, weight, style)
     "Deck Sans": [
@@ -51,7 +49,7 @@ def sections(path: Path) -> tuple[str, str]:
     from traitlets.config import Config
 
     nb = nbformat.read(path, as_version=4)
-    slides_explorers.enliven(nb)
+    live.add_live_widgets(nb)
     config = Config()
     config.SlidesExporter.exclude_anchor_links = True
     config.SlidesExporter.exclude_input_prompt = True
@@ -180,35 +178,3 @@ def write(paths, folder: Path) -> list[Path]:
         page.write_text(export(path), encoding="utf-8")
         written.append(page)
     return written
-
-
-def main(arguments=None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m course_utils.slides", description=__doc__.partition("\n")[0]
-    )
-    parser.add_argument("notebooks", nargs="*", type=Path, help="default: all of the course")
-    parser.add_argument("--to", type=Path, default=FOLDER, help=f"folder (default: {FOLDER})")
-    parser.add_argument(
-        "--check", action="store_true", help="measure every slide in Chromium; list what is wrong"
-    )
-    parser.add_argument("--pdf", action="store_true", help="also print to PDF, with Chromium")
-    options = parser.parse_args(arguments)
-    notebooks = options.notebooks or sorted((ROOT / "notebooks").glob("0*.ipynb"))
-    if missing := [str(path) for path in notebooks if not path.is_file()]:
-        parser.error(f"no such notebook: {', '.join(missing)}")
-    pages = write(notebooks, options.to)
-    for page in pages:
-        print(f"{page}  {page.stat().st_size / 1e6:.1f} MB")
-    if not (options.check or options.pdf):
-        return 0
-    from course_utils import slides_check
-
-    if options.pdf:
-        with slides_check.browser() as shown:
-            for page in pages:
-                print(slides_check.print_pdf(shown, page))
-    return slides_check.report(pages) if options.check else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

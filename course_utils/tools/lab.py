@@ -1,4 +1,4 @@
-"""Start JupyterLab with the first notebook open: `python -m course_utils.lab [--port N]`.
+"""Start JupyterLab with the first notebook open: `python -m course_utils.tools.lab [--port N]`.
 
 `make lab` does just this. The server listens on this machine only and always asks for its token;
 the printed URL carries it. Settings live inside the environment, so that the reader's own Jupyter
@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FIRST = "notebooks/01_from_rnn_to_bert.ipynb"
 
 SETTINGS = {
@@ -58,7 +58,7 @@ def server_options(port: int | None) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="course_utils.lab", description="Open the course.")
+    parser = argparse.ArgumentParser(prog="course_utils.tools.lab", description="Open the course.")
     parser.add_argument("--port", type=int, help="default: 8888, or the next free one")
     options = server_options(parser.parse_args().port)
     use_own_settings()

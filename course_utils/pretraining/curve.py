@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from course_utils import datasets
+from course_utils.internal import tables
 
 COLUMNS = ("tokens", "sequence_length", "heldout_loss", "heldout_accuracy")
 PANELS = (("heldout_loss", "held-out loss"), ("heldout_accuracy", "held-out accuracy"))
@@ -89,9 +89,9 @@ def curve_svg(rows: list[dict]) -> str:
 def draw(folder: Path) -> Path:
     """Draw ``folder/curve.csv`` into ``folder/curve.svg``; returns that path.
 
-    Raises as ``datasets.read_csv`` and ``curve_svg``.
+    Raises as ``tables.read_csv`` and ``curve_svg``.
     """
     path = Path(folder) / "curve.svg"
-    rows = datasets.read_csv(path.with_suffix(".csv"), COLUMNS)
+    rows = tables.read_csv(path.with_suffix(".csv"), COLUMNS)
     path.write_bytes(curve_svg(rows).encode())
     return path

@@ -1,6 +1,6 @@
 """How much luck is in notebook 3's last table: its own training cells, run with other seeds.
 
-    .venv/bin/python .ci/spread.py            about a minute and a half a seed on two free cores
+    .venv/bin/python -m course_utils.tools.spread     a minute and a half a seed on two free cores
 
 Runs the code cells of notebook 3 that are tagged `spread`, with SEED = 0, 1, 2, and writes
 course_utils/assets/spread.csv: a row for each encoder and seed, with the last table's measures and
@@ -15,7 +15,7 @@ import os
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "03_training_objectives.ipynb"
 WEIGHTS = ROOT / "course_utils" / "assets" / "course-bert" / "model.safetensors"
 RESULT = ROOT / "course_utils" / "assets" / "spread.csv"

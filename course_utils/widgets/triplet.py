@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from course_utils import plots
+from course_utils.widgets import parts
 
 STEPS = {"positive": "pull", "negative": "push", "anchor": "anchor_step"}
 ARROW = 0.6  # length of a gradient of length 1 in the drawing
@@ -219,3 +220,41 @@ def _arrow(start, step, name: str) -> str:
         f'<g class="{name}">{_line(start, (x, y), color, 5)}'
         f'<polygon points="{corners}" fill="{color}"/></g>'
     )
+
+
+def triplet_geometry(margin: float = 1.0):
+    """Sliders for positive, negative and margin: the loss as geometry, with its pull and push.
+
+    Displays itself and returns the ipywidgets box. Raises ValueError for a margin outside 0 to 2.
+    """
+    import ipywidgets as w
+
+    if not 0 <= margin <= 2:
+        raise ValueError(f"the margin must be between 0 and 2; got {margin}")
+
+    def slider(value, low, high, step, description):
+        style = {"description_width": "80px"}
+        kind = w.IntSlider if isinstance(step, int) else w.FloatSlider
+        return kind(
+            value=value, min=low, max=high, step=step, description=description, style=style,
+            layout=w.Layout(width="350px"),
+        )  # fmt: skip
+
+    places = {
+        "positive": (slider(1.0, 0, 3, 0.05, "d(a, p)"), slider(140, -180, 180, 5, "angle of p")),
+        "negative": (slider(1.4, 0, 3, 0.05, "d(a, n)"), slider(20, -180, 180, 5, "angle of n")),
+    }
+    width = slider(margin, 0, 2, 0.05, "margin")
+    drawing, figures = w.HTML(), w.HTML()
+
+    def state():
+        points = {name: polar(d.value, a.value) for name, (d, a) in places.items()}
+        return triplet_state(**points, margin=width.value)
+
+    controls = [*places["positive"], *places["negative"], width]
+    parts.follow(controls, drawing, lambda: triplet_svg(state()))
+    parts.follow(controls, figures, lambda: triplet_html(state()))
+    box = w.HBox([drawing, w.VBox([*controls, figures])])
+    alt = "Triplet geometry: anchor, positive and negative in the plane, and where the loss is 0"
+    plots.show(triplet_figure(state()), alt, widget=box)
+    return box

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from course_utils import lab
+from course_utils.tools import lab
 
 lab.use_own_settings()
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")

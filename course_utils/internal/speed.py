@@ -1,15 +1,17 @@
-"""Several texts in one row, so that no time goes into padding: for training.
+"""What makes encoders fast: packed rows, one core for each batch, bfloat16.
 
-Every position of a row is computed, padding like words, forth and back. Texts that share a row
-must not see each other: an attention mask with a block for each text keeps them apart, and
-positions begin anew. (Krell et al. 2021 pack so for pre-training.)
+Packing is for training. Every position of a row is computed, padding as well as words, forward and
+backward. So several texts share a row: an attention mask with a block for each text keeps them
+apart, and positions start again at 0. (Krell et al. 2021 pack like this for pre-training.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
+from tqdm.auto import tqdm
 
 WIDTH = 96  # positions in a row: more leave fewer holes, but each position looks at all of its row
 
@@ -34,7 +36,7 @@ def rows_of(lengths: Sequence[int], width: int) -> list[list[int]]:
     return rows
 
 
-def pack(texts: Sequence[Sequence[int]]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+def pack_rows(texts: Sequence[Sequence[int]]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     """A batch of BERT's inputs with several texts in a row, and which text each position is of.
 
     texts: the token ids of each. Returns ``input_ids`` and ``position_ids`` ``(r, w)`` int64 and
@@ -68,3 +70,54 @@ def unpack(states: torch.Tensor, owner: torch.Tensor) -> tuple[torch.Tensor, tor
     padded = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
     mask = torch.arange(padded.shape[1]) < lengths[:, None]
     return padded, mask.long().to(states.device)
+
+
+def can_pack(model) -> bool:
+    """Whether ``run_packed`` can run this model: a BERT whose attention takes a block mask."""
+    return model.config.model_type == "bert" and model.config._attn_implementation == "sdpa"
+
+
+def run_packed(model, texts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token vectors ``(n, t, dim)`` and mask ``(n, t)`` of texts given as token ids, packed."""
+    batch, owner = pack_rows(texts)
+    batch = {name: tensor.to(model.device) for name, tensor in batch.items()}
+    return unpack(model(**batch).last_hidden_state, owner)
+
+
+def run_batches(model, compute, batches: list, show_progress: bool) -> None:
+    """Call ``compute(batch)`` for every batch, without gradient and without dropout.
+
+    On a processor each core computes batches of its own: sharing out every single operation makes
+    the cores wait for each other.
+    """
+    threads = torch.get_num_threads()
+    cores = min(threads, len(batches)) if model.device.type == "cpu" else 1
+
+    @torch.inference_mode()
+    def work(batch):
+        if cores > 1:
+            torch.set_num_threads(1)  # for this worker only
+        compute(batch)
+
+    training, pool = model.training, ThreadPoolExecutor(cores) if cores > 1 else None
+    model.eval()
+    try:
+        done = (pool.map if pool else map)(work, batches)
+        for _ in progress(done, show_progress, len(batches)):
+            pass
+    finally:
+        if pool:
+            pool.shutdown(cancel_futures=True)  # after an interrupt the other batches are dropped
+        torch.set_num_threads(threads)  # new threads inherit the last value, so restore it
+        model.train(training)
+
+
+def native_bfloat16(device: torch.device) -> bool:
+    """Whether this machine multiplies bfloat16 natively: AVX512-BF16, AMX, or a CUDA device."""
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return native or device.type == "cuda"
+
+
+def progress(items, show: bool, total: int | None = None):
+    """``items`` with a progress bar that is removed at the end; no bar unless ``show``."""
+    return tqdm(items, leave=False, disable=not show, total=total)

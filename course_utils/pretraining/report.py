@@ -1,7 +1,7 @@
 """How good is the course's small BERT? Three figures, recomputed from the weights: a command line.
 
-    python -m course_utils.bert_report [--model FOLDER] [--text corpus.txt.xz]
-    python -m course_utils.bert_report --curve [--model FOLDER]     draws its curve.csv: curve.svg
+    python -m course_utils.pretraining.report [--model FOLDER] [--text corpus.txt.xz]
+    python -m course_utils.pretraining.report --curve [--model FOLDER] draws curve.csv as curve.svg
 
 Held-out masked-word accuracy (needs the pre-training text), cloze sentences (right word among the
 best five), and word senses (nearest centroid, leaving one out). The sentences stand in
@@ -15,15 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from course_utils import bert_curve, datasets, masked
-from course_utils.encoders import ASSETS
+from course_utils import datasets, masked
+from course_utils.internal import tables
+from course_utils.internal.hub import ASSETS
+from course_utils.pretraining import curve, data, train
 
 MODEL = ASSETS / "course-bert"
 
 
 def cloze_results(source: str | Path = MODEL, top_k: int = 5) -> list[dict]:
     """For each cloze sentence: ``sentence``, ``answers``, the model's ``guesses``, ``right``."""
-    rows = datasets.read_csv(datasets.DATA / "cloze.csv", ("sentence", "answers"))
+    rows = tables.read_csv(datasets.DATA / "cloze.csv", ("sentence", "answers"))
     results = []
     for row in rows:
         answers = row["answers"].split("|")
@@ -82,7 +84,7 @@ def sense_accuracy(rows: list[dict], vectors: np.ndarray) -> float:
 
 def sense_accuracies(source: str | Path = MODEL) -> list[float]:
     """``sense_accuracy`` on the course's 144 sentences for each layer, the embedding first."""
-    rows = datasets.read_csv(datasets.DATA / "senses.csv", ("word", "sense", "sentence"))
+    rows = tables.read_csv(datasets.DATA / "senses.csv", ("word", "sense", "sentence"))
     return [sense_accuracy(rows, layer) for layer in word_vectors(rows, source)]
 
 
@@ -93,24 +95,20 @@ def held_out(text: list[str], source: str | Path = MODEL, length: int = 128) -> 
     """
     from tokenizers import Tokenizer
 
-    from course_utils import pretraining, pretraining_data
-
     _, model = masked.load_masked_lm(source)
     tokenizer = Tokenizer.from_file(str(Path(source) / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    every = pretraining_data.HELD_OUT_EVERY
-    lines = (
-        line for i, line in enumerate(pretraining_data.read_lines(text)) if i % every == every - 1
-    )
-    rows = pretraining_data.sequences(pretraining_data.pack(tokenizer, lines), length)
-    return pretraining.evaluate(model, rows, rate=0.2)
+    every = data.HELD_OUT_EVERY
+    lines = (line for i, line in enumerate(data.read_lines(text)) if i % every == every - 1)
+    rows = data.sequences(data.pack(tokenizer, lines), length)
+    return train.evaluate(model, rows, rate=0.2)
 
 
 def main(argv: list[str] | None = None) -> None:
     """The command line; ``argv`` as in ``sys.argv[1:]``."""
     parser = argparse.ArgumentParser(
-        prog="python -m course_utils.bert_report", description=__doc__.split("\n\n")[0]
+        prog="python -m course_utils.pretraining.report", description=__doc__.split("\n\n")[0]
     )
     parser.add_argument("--model", default=str(MODEL))
     parser.add_argument("--text", nargs="+", help="the pre-training text, for the held-out figure")
@@ -119,7 +117,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--curve", action="store_true", help="draw curve.csv, and nothing else")
     args = parser.parse_args(argv)
     if args.curve:
-        print(f"drawn: {bert_curve.draw(args.model)}")
+        print(f"drawn: {curve.draw(args.model)}")
         return
     cloze = cloze_results(args.model)
     print(f"cloze, right word in the top 5: {np.mean([r['right'] for r in cloze]):.3f}")

@@ -12,10 +12,11 @@ Every row has ``line``, its place in the source. ``datasets`` checks the content
 from __future__ import annotations
 
 import csv
-import io
 import json
 from collections.abc import Iterable
 from pathlib import Path
+
+from course_utils.internal import tables
 
 LABELS = ("entailment", "neutral", "contradiction")  # the order of the hub's numbers 0, 1, 2
 
@@ -96,24 +97,9 @@ def label_name(label) -> str | None:
     return None if label in ("-", "", None) else str(label).lower()
 
 
-def read_text(path: Path) -> str:
-    """A UTF-8 file's text, line ends as ``\\n``; ValueError names the first line that is not UTF-8.
-
-    Raises FileNotFoundError when there is no such file.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"no file {path}: give the path of a CSV, TSV or JSON Lines file")
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ValueError(f"{path}, line {line}: not UTF-8; save the file again as UTF-8") from error
-    return io.StringIO(text, newline=None).getvalue()
-
-
 def read_tabs(path: Path) -> list[dict]:
     """Rows of a tab-separated file; quotes are text, except in Quora's file, which uses them."""
-    lines = read_text(path).split("\n")
+    lines = tables.read_text(path).split("\n")
     header = lines[0].rstrip("\r").split("\t")
     quora = "is_duplicate" in [name.strip('"') for name in header]
     known = {name for names in NAMES.values() for name in names}
@@ -145,7 +131,7 @@ def read_tabs(path: Path) -> list[dict]:
 def read_json_lines(path: Path) -> list[dict]:
     """Rows of a file with one JSON object a line."""
     rows = []
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+    for number, line in enumerate(tables.read_text(path).split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -205,3 +191,13 @@ def quora_groups(rows: list[dict]) -> list[dict]:
         {"id": question, "group": root(question), "text": text, "line": line}
         for question, (text, line) in texts.items()
     ]
+
+
+def is_plain_csv(path: Path) -> bool:
+    """A .csv file with commas; STS-Benchmark's .csv files hold tabs."""
+    if path.suffix != ".csv":
+        return False
+    if not path.is_file():
+        return True
+    with path.open("rb") as handle:
+        return b"\t" not in handle.readline()

@@ -1,7 +1,7 @@
 """The widgets that stay alive on exported slides: the sampling explorer, the triplet geometry.
 
 The cell that shows one is found by its call. In the export a ``<div class="explorer">`` with the
-widget's data stands before its figure, and ``assets/slides/explorers.js`` brings it to life: the
+widget's data stands before its figure, and ``slides/page/explorers.js`` brings it to life: the
 same sums as in the notebook, done by the page. All other widgets are shown by their figure.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 KINDS = ("sampling_explorer", "triplet_geometry")
 
 
-def enliven(nb) -> None:
+def add_live_widgets(nb) -> None:
     """Add the live HTML to the stored figure of every sampling explorer and triplet geometry.
 
     Changes the notebook ``nb`` (nbformat). Raises ValueError for a call whose arguments are known
@@ -62,12 +62,12 @@ def _arguments(call: ast.Call, constants: dict) -> dict:
 def sampling_explorer_html(sentence: str | None = None, seed: int = 0) -> str:
     """The sampling explorer as HTML with its logits inside, in float32.
 
-    As in the notebook: the sentence's logits from course-bert, then ``widgets.sample_logits()``.
+    As in the notebook: the sentence's logits from course-bert, then ``widgets.example_logits()``.
     Raises as ``masked.mask_logits``.
     """
     from course_utils import masked, plots, widgets
 
-    choices = widgets.sample_logits()
+    choices = widgets.example_logits()
     if sentence is not None:
         choices = {sentence: masked.mask_logits(sentence)} | choices
     colors = {name: plots.COLORS[name] for name in ("kept", "removed")}
@@ -85,7 +85,7 @@ def _choice(name: str, words_and_logits) -> dict:
         "name": name,
         "words": None if made_up else list(words),
         "logits": base64.b64encode(np.asarray(logits, dtype="<f4").tobytes()).decode(),
-        "stops": widgets.top_k_options(len(logits)),
+        "stops": widgets.sampling.top_k_options(len(logits)),
     }
 
 

@@ -1,7 +1,7 @@
 """For instructors: the course without its solutions, and the notebooks with them filled in.
 
-python -m course_utils.exercises.handout               the course for students: build/handout
-python -m course_utils.exercises.handout --solutions   notebooks with answers: build/solutions
+python -m course_utils.tools.handout               the course for students: build/handout
+python -m course_utils.tools.handout --solutions   notebooks with answers: build/solutions
 
 A second run replaces what the first one wrote, and nothing else: the folder keeps a list of it,
 ``.handout.json``. A file that somebody added stays; one that somebody changed stops the run.
@@ -15,7 +15,7 @@ import json
 import sys
 from pathlib import Path
 
-from course_utils.exercises import core
+from course_utils.exercises import cells
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ["README.md", "LICENSE", "Makefile", "requirements.txt", "pyproject.toml"] + [
@@ -31,7 +31,7 @@ def without_solutions() -> dict[str, bytes]:
         for path in sorted(part.rglob("*")) if part.is_dir() else [part]:
             within = path.relative_to(ROOT)
             cache = any(name.startswith((".", "__pycache__")) for name in within.parts)
-            if path.is_file() and not cache and core.SOURCES not in path.parents:
+            if path.is_file() and not cache and cells.SOURCES not in path.parents:
                 files[within.as_posix()] = path.read_bytes()
     return files
 
@@ -54,8 +54,8 @@ def with_solutions(path: Path):
 
     nb = nbformat.read(path, as_version=4)
     answers = {
-        core.stub(text).rstrip(): core.solution(text).rstrip()
-        for name, text in core.cells(int(path.name[:2])).items()
+        cells.stub(text).rstrip(): cells.solution(text).rstrip()
+        for name, text in cells.cells(int(path.name[:2])).items()
         if name
     }
     for i, cell in enumerate(nb.cells):

@@ -1,19 +1,18 @@
-"""Live widgets: the sampling explorer and the related-questions search box.
+"""The sampling explorer: sliders for temperature, top-k and top-p, and bars that follow them.
 
-What a widget computes stands in a plain function beside it (``explore``), which the tests call;
-the widget only shows it. Bars are drawn as HTML, which is fast enough to follow a slider. Text
-that a person typed, or that comes from data, is always escaped.
+What it computes is a plain function, ``apply_settings``; the widget only shows it. Bars are drawn
+as HTML, which is fast enough to follow a slider. Text that a person typed, or that comes from data,
+is always escaped.
 """
 
 from __future__ import annotations
 
 from html import escape
-from textwrap import shorten
 
 import numpy as np
 
 from course_utils import masked, plots, sampling
-from course_utils.search import best_rows
+from course_utils.widgets import parts
 
 YOUR_SENTENCE = "your sentence"
 
@@ -23,29 +22,7 @@ DOZEN = {
 }  # fmt: skip
 
 
-def follow(controls, picture, draw) -> None:
-    """Show the HTML ``draw()`` in ``picture`` (an ipywidgets HTML) now and after each change.
-
-    What is wrong with the reader's input (ValueError, FileNotFoundError) is said in its place.
-    """
-
-    def update(_=None):
-        try:
-            picture.value = draw()
-        except (ValueError, FileNotFoundError) as error:
-            say(picture, str(error))
-
-    for control in controls:
-        control.observe(update, "value")
-    update()
-
-
-def say(picture, words: str) -> None:
-    """Show ``words`` in ``picture`` as a plain message, escaped."""
-    picture.value = f'<p style="font-size:17px">{escape(words)}</p>'
-
-
-def sample_logits() -> dict[str, tuple[list[str], np.ndarray]]:
+def example_logits() -> dict[str, tuple[list[str], np.ndarray]]:
     """Logits to play with, by name: ``(words, logits (vocab,))``. All but the first are made up."""
     rng = np.random.default_rng(0)
     vocab = 100_000
@@ -57,7 +34,7 @@ def sample_logits() -> dict[str, tuple[list[str], np.ndarray]]:
     }
 
 
-def explore(logits, temperature: float, top_k: int, top_p: float, bars: int = 12) -> dict:
+def apply_settings(logits, temperature: float, top_k: int, top_p: float, bars: int = 12) -> dict:
     """What the sampling explorer shows for ``logits (vocab,)``: temperature, top-k, then top-p.
 
     Returns ``probabilities (vocab,)`` after all three, ``shown`` (ids of the most probable
@@ -70,7 +47,7 @@ def explore(logits, temperature: float, top_k: int, top_p: float, bars: int = 12
     kept = probabilities > 0
     return {
         "probabilities": probabilities,
-        "shown": best_rows(full, min(bars, len(full))),
+        "shown": sampling.best_rows(full, min(bars, len(full))),
         "kept": int(kept.sum()),
         "mass": float(full[kept].sum()),
         "entropy": float(sampling.entropy(probabilities)),
@@ -78,7 +55,7 @@ def explore(logits, temperature: float, top_k: int, top_p: float, bars: int = 12
 
 
 def bars_html(words, state: dict) -> str:
-    """The bars of ``explore``'s result as an HTML table; cut words are grey and read 0.00."""
+    """The bars of ``apply_settings`` as an HTML table; cut words are grey and read 0.00."""
     rows = []
     for i in state["shown"]:
         p = state["probabilities"][i]
@@ -107,14 +84,14 @@ def top_k_options(n: int) -> list[tuple[str, int]]:
 def sampling_explorer(logits: dict | None = None, seed: int = 0, sentence: str | None = None):
     """Sliders for temperature, top-k and top-p over a choice of logits; bars; a button to draw.
 
-    logits: ``{name: (words, logits (vocab,))}``, by default ``sample_logits()``. sentence: with
+    logits: ``{name: (words, logits (vocab,))}``, by default ``example_logits()``. sentence: with
     one ``[MASK]``; its logits from course-bert come first in the choice, and a field lets the
     reader type another. Displays itself and returns the ipywidgets box. Raises as
     ``masked.mask_logits``.
     """
     import ipywidgets as w
 
-    choices = dict(logits or sample_logits())
+    choices = dict(logits or example_logits())
     if sentence is not None:
         choices = {YOUR_SENTENCE: masked.mask_logits(sentence)} | choices
     wide = {"style": {"description_width": "90px"}, "layout": w.Layout(width="440px")}
@@ -134,9 +111,9 @@ def sampling_explorer(logits: dict | None = None, seed: int = 0, sentence: str |
             return
         words, values = choices[choice.value]
         try:
-            state = explore(values, temperature.value, top_k.value, top_p.value)
+            state = apply_settings(values, temperature.value, top_k.value, top_p.value)
         except ValueError as error:
-            say(picture, str(error))
+            parts.say(picture, str(error))
             return
         picture.value, drawn.value = bars_html(words, state), ""
 
@@ -150,7 +127,7 @@ def sampling_explorer(logits: dict | None = None, seed: int = 0, sentence: str |
 
     def sample(_):
         words, values = choices[choice.value]
-        state = explore(values, temperature.value, top_k.value, top_p.value)
+        state = apply_settings(values, temperature.value, top_k.value, top_p.value)
         ids = sampling.sample(state["probabilities"], 20, rng)
         text = " · ".join(escape(words[i]) for i in ids)
         drawn.value = f'<p style="font-size:14px;max-width:520px;line-height:1.5">{text}</p>'
@@ -159,7 +136,7 @@ def sampling_explorer(logits: dict | None = None, seed: int = 0, sentence: str |
         try:
             choices[YOUR_SENTENCE] = masked.mask_logits(typed.value)
         except ValueError as error:
-            say(picture, str(error))
+            parts.say(picture, str(error))
             drawn.value = ""
             return
         if choice.value == YOUR_SENTENCE:
@@ -178,7 +155,7 @@ def sampling_explorer(logits: dict | None = None, seed: int = 0, sentence: str |
     field = [] if sentence is None else [typed]
     box = w.VBox([*field, choice, temperature, top_k, top_p, w.HBox([draw, reset]), picture, drawn])
     words, values = choices[choice.value]
-    state = explore(values, 1.0, len(values), 1.0)
+    state = apply_settings(values, 1.0, len(values), 1.0)
     fig, ax = plots.plt.subplots(figsize=(7, 1 + 0.35 * len(state["shown"])))
     plots.bars(
         ax, [words[i] for i in state["shown"]], state["probabilities"][state["shown"]],
@@ -187,60 +164,4 @@ def sampling_explorer(logits: dict | None = None, seed: int = 0, sentence: str |
     ax.set_title(f"{sentence or choice.value}: T = 1, all kept", parse_math=False)
     ax.set_xlabel("probability")
     plots.show(fig, "Sampling explorer: bars of probabilities at temperature 1", widget=box)
-    return box
-
-
-def hits_html(hits) -> str:
-    """Search results as an HTML list, best first; a plain sentence when there are none."""
-    if not hits:
-        return "<p>No match: nothing in the bank reaches the threshold.</p>"
-    rows = "".join(
-        f'<tr><td style="padding:1px 10px 1px 0">{hit.score:.2f}</td><td style="width:130px">'
-        f'<div style="height:12px;background:{plots.COLORS["query"]};'
-        f'width:{100 * max(hit.score, 0):.1f}%"></div></td>'
-        f'<td style="padding-left:10px">{escape(hit.text)}</td></tr>'
-        for hit in hits
-    )
-    return f'<table style="font-size:14px;line-height:1.5">{rows}</table>'
-
-
-def search_box(index, question: str = "", top_k: int = 5, threshold: float = 0.0):
-    """A box to type a question into: the most similar questions of ``index`` follow as you type.
-
-    threshold: the cosine, 0 to 1, that the slider starts at (to two decimals) and a hit must have.
-    Displays itself and returns the ipywidgets box. Raises ValueError for another threshold, and
-    as ``index.search`` when the first ``question`` cannot be searched.
-    """
-    import ipywidgets as w
-
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold must be from 0 to 1, as its slider is; got {threshold}")
-    threshold = round(float(threshold), 2)  # what the slider reads is what is searched with
-    text = w.Text(
-        value=question, placeholder="Type a question …", description="question",
-        layout=w.Layout(width="640px"),
-    )  # fmt: skip
-    count = w.IntSlider(
-        value=min(top_k, len(index)), min=1, max=min(20, len(index)), description="top-k"
-    )
-    limit = w.FloatSlider(value=threshold, min=0, max=1, step=0.01, description="threshold")
-    results = w.HTML()
-
-    def found():
-        if not text.value.strip():
-            return "<p>Type a question above.</p>"
-        return hits_html(index.search(text.value, count.value, limit.value))
-
-    follow((text, count, limit), results, found)
-    box = w.VBox([text, w.HBox([count, limit]), results])
-    hits = index.search(question, count.value, threshold) if question else []
-    fig, ax = plots.plt.subplots(figsize=(9, 1 + 0.4 * max(1, len(hits))))
-    if hits:
-        labels = [shorten(h.text, 60, placeholder=" …") for h in hits]
-        plots.bars(ax, labels, [h.score for h in hits], plots.COLORS["query"])
-    if threshold:
-        ax.axvline(threshold, color=plots.COLORS["text"], linestyle=":")
-    ax.set_title(f"“{question}”" if question else "Type a question …", parse_math=False)
-    ax.set(xlabel="cosine", xlim=(0, 1))
-    plots.show(fig, f"Search box: the questions closest to “{question}”", widget=box)
     return box

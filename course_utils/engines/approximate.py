@@ -20,10 +20,7 @@ import sys
 
 import numpy as np
 
-from course_utils.qdrant import QdrantIndex
 from course_utils.search import Hit, Index, best_hits
-
-__all__ = ["FaissIndex", "HnswIndex", "IvfPqIndex", "QdrantIndex"]
 
 
 class FaissIndex(Index):

@@ -6,39 +6,12 @@ or ``google-chrome`` on the PATH, or the program that the environment variable C
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
 from pathlib import Path
 
-ASSETS = Path(__file__).resolve().parent / "assets" / "slides"
-NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+from course_utils.slides import chromium
+
+ASSETS = Path(__file__).resolve().parent / "page"
 WIDTH, HEIGHT = 1280, 720
-
-
-def chromium() -> str | None:
-    """The path of a Chromium of this machine; None without one."""
-    named = os.environ.get("CHROMIUM")
-    return shutil.which(named) if named else next(filter(None, map(shutil.which, NAMES)), None)
-
-
-@contextlib.contextmanager
-def browser():
-    """A headless Chromium (a playwright ``Browser``). Raises RuntimeError where there is none."""
-    program = chromium()
-    if program is None:
-        raise RuntimeError("no Chromium on the PATH: install it, or name it in CHROMIUM")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        raise RuntimeError("the package playwright is missing: pip install playwright") from None
-    with sync_playwright() as driver:
-        # No sandbox: containers, where root runs it on the course's own pages, allow none.
-        shown = driver.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-background-networking"]
-        )
-        yield shown
-        shown.close()
 
 
 def open_deck(shown, page: Path, query: str = ""):
@@ -105,7 +78,7 @@ def print_pdf(shown, page: Path) -> Path:
 def report(pages) -> int:
     """Print what is wrong with exported slides; how many slides have a fault, at most 99."""
     bad = 0
-    with browser() as shown:
+    with chromium.browser() as shown:
         for page in map(Path, pages):
             tab, complaints = open_deck(shown, page)
             slides = measure(tab)

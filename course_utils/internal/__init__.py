@@ -1,0 +1,1 @@
+"""What the lessons are built on: files, models, speed. Read it last."""

@@ -1,0 +1,1 @@
+"""How course-bert was made: its text, its training, its report."""

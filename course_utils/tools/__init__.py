@@ -1,0 +1,1 @@
+"""What ``make`` calls: the lab, handouts, stored outputs, the spread of seeds."""
