@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from transformers import AutoModelForMaskedLM
 
-from course_utils.internal.hub import ASSETS, quiet
+from course_utils.internal import hub, model_files
+from course_utils.internal.hub import ASSETS
+from course_utils.internal.texts import check_texts
 
 
 class Candidate(NamedTuple):
@@ -19,43 +23,49 @@ class Candidate(NamedTuple):
     probability: float
 
 
-@lru_cache(maxsize=2)
 def load_masked_lm(source: str | Path = ASSETS / "course-bert"):
     """``(tokenizer, model)`` of a masked language model, float32, ready for inference.
 
-    source: a folder or hub id. Raises FileNotFoundError when there is no such model.
+    source: a folder or hub id. Raises FileNotFoundError when there is no such model, ValueError
+    when its weights are damaged or have no head that predicts words.
     """
-    import torch
-    from transformers import AutoModelForMaskedLM, AutoTokenizer
+    # a model is kept until its files change
+    stamp = sorted(
+        (path.name, path.stat().st_mtime_ns, path.stat().st_size)
+        for path in Path(source).glob("*")
+        if path.is_file()
+    )
+    return _load(str(source), tuple(stamp))
 
+
+@lru_cache(maxsize=2)
+def _load(source: str, stamp: tuple):
     try:
-        with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(source)
-            model = AutoModelForMaskedLM.from_pretrained(
-                source, use_safetensors=True, dtype=torch.float32
-            )
-    except (OSError, ValueError) as error:
+        folder = hub.find(source)
+    except FileNotFoundError as error:
         raise FileNotFoundError(
             f"no masked language model at {source}: give a folder with config.json, "
             "model.safetensors and tokenizer.json, or a hub id when you are online"
         ) from error
-    return tokenizer, model.eval()
+    return model_files.open_network(folder, AutoModelForMaskedLM)
 
 
 def mask_logits(text: str, source: str | Path = ASSETS / "course-bert"):
     """``(words, logits (vocab,) float64)`` for the one ``[MASK]`` in ``text``.
 
-    Raises ValueError when the text does not hold exactly one ``[MASK]``.
+    Raises the same errors as ``load_masked_lm`` and ``check_texts``, and ValueError when the text
+    does not hold exactly one ``[MASK]``.
     """
-    import torch
-
     tokenizer, model = load_masked_lm(source)
-    batch = tokenizer(text, return_tensors="pt", truncation=True)
+    # words -> token ids (1, t)
+    batch = tokenizer(check_texts([text]), return_tensors="pt", truncation=True)
+    # where the gap is
     places = (batch["input_ids"][0] == tokenizer.mask_token_id).nonzero().flatten()
     if len(places) != 1:
         raise ValueError(
             f"write exactly one {tokenizer.mask_token} into the sentence; found {len(places)}"
         )
+    # a logit for each word of the vocabulary, at each token; keep those of the gap: (vocab,)
     with torch.inference_mode():
         logits = model(**batch).logits[0, places[0]].double().numpy()
     return tokenizer.convert_ids_to_tokens(range(len(logits))), logits
@@ -64,13 +74,13 @@ def mask_logits(text: str, source: str | Path = ASSETS / "course-bert"):
 def fill_mask(text: str, top_k: int = 5, source=ASSETS / "course-bert") -> list[Candidate]:
     """The ``top_k`` most probable words for the one ``[MASK]`` in ``text``, best first.
 
-    Raises as ``mask_logits``, and ValueError for a top_k outside 1 … vocabulary.
+    Raises the same errors as ``mask_logits``, and ValueError for a top_k outside 1 … vocabulary.
     """
-    from course_utils import sampling
-
     words, logits = mask_logits(text, source)
     if not 1 <= top_k <= len(words):
         raise ValueError(f"top_k must be from 1 to {len(words)}; got {top_k}")
-    probabilities = sampling.softmax(logits)
+    # logits -> probabilities that sum to 1
+    probabilities = torch.from_numpy(logits).softmax(dim=0)
+    # the highest logits first; equal ones in the order of the vocabulary
     best = np.argsort(-logits, kind="stable")[:top_k]
     return [Candidate(words[i], float(logits[i]), float(probabilities[i])) for i in best]

@@ -1,4 +1,4 @@
-"""What makes encoders fast: packed rows, one core for each batch, bfloat16.
+"""What makes encoders fast: packed rows, and a core for each batch.
 
 Packing is for training. Every position of a row is computed, padding as well as words, forward and
 backward. So several texts share a row: an attention mask with a block for each text keeps them
@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock, RLock
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 
 WIDTH = 96  # positions in a row: more leave fewer holes, but each position looks at all of its row
+
+# Held while a network runs: dropout and the number of threads are switched for all callers at once.
+ONE_AT_A_TIME = RLock()
 
 
 def rows_of(lengths: Sequence[int], width: int) -> list[list[int]]:
@@ -26,6 +32,7 @@ def rows_of(lengths: Sequence[int], width: int) -> list[list[int]]:
     """
     rows, room = [], []
     for text in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        # the first row with enough room, or a new one
         fitting = (row for row, free in enumerate(room) if free >= lengths[text])
         row = next(fitting, len(rows))
         if row == len(rows):
@@ -40,22 +47,28 @@ def pack_rows(texts: Sequence[Sequence[int]]) -> tuple[dict[str, torch.Tensor], 
     """A batch of BERT's inputs with several texts in a row, and which text each position is of.
 
     texts: the token ids of each. Returns ``input_ids`` and ``position_ids`` ``(r, w)`` int64 and
-    ``attention_mask`` ``(r, 1, w, w)`` bool, and ``owner`` ``(r, w)`` int64: a text's number, -1
-    where a row is empty. Position 0 stands once for each text.
+    ``attention_mask`` ``(r, 1, w, w)`` float32, and ``owner`` ``(r, w)`` int64: a text's number,
+    -1 where a row is empty. Position 0 appears once for each text.
     """
-    lengths = [len(ids) for ids in texts]
-    rows = rows_of(lengths, WIDTH)
-    shape = len(rows), max(sum(lengths[i] for i in row) for row in rows)
-    input_ids, position_ids = torch.zeros(shape, dtype=torch.long), torch.ones(shape).long()
-    owner = torch.full(shape, -1)
+    rows = rows_of([len(ids) for ids in texts], WIDTH)
+    width = max(sum(len(texts[i]) for i in row) for row in rows)
+    # empty rows: padding tokens at a position that is not 0, of no text
+    input_ids = torch.zeros(len(rows), width, dtype=torch.long)
+    position_ids = torch.ones(len(rows), width, dtype=torch.long)
+    owner = torch.full((len(rows), width), -1)
+    # write the texts of a row one after the other
     for row, members in enumerate(rows):
-        filled = [token for i in members for token in texts[i]]
-        input_ids[row, : len(filled)] = torch.tensor(filled)
-        position_ids[row, : len(filled)] = torch.cat([torch.arange(lengths[i]) for i in members])
-        owner[row, : len(filled)] = torch.tensor([i for i in members for _ in texts[i]])
+        start = 0
+        for i in members:
+            place = slice(start, start + len(texts[i]))
+            input_ids[row, place] = torch.tensor(texts[i])
+            position_ids[row, place] = torch.arange(len(texts[i]))
+            owner[row, place] = i
+            start = place.stop
+    # a position looks at its own text only: 0 is added there, -inf elsewhere: (r, 1, w, w)
     together = owner[:, None, :, None] == owner[:, None, None, :]
-    batch = {"input_ids": input_ids, "position_ids": position_ids, "attention_mask": together}
-    return batch, owner
+    mask = torch.zeros(together.shape).masked_fill(~together, -torch.inf)
+    return {"input_ids": input_ids, "position_ids": position_ids, "attention_mask": mask}, owner
 
 
 def unpack(states: torch.Tensor, owner: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -65,7 +78,9 @@ def unpack(states: torch.Tensor, owner: torch.Tensor) -> tuple[torch.Tensor, tor
     """
     owner = owner.flatten()
     lengths = owner[owner >= 0].bincount()
+    # sort positions by text; the empty ones (-1) come first and are left out
     order = owner.argsort(stable=True)[-int(lengths.sum()) :].to(states.device)
+    # one piece for each text, padded to the longest: (r·w, dim) -> (n, t, dim)
     parts = states.flatten(0, 1)[order].split(lengths.tolist())
     padded = torch.nn.utils.rnn.pad_sequence(parts, batch_first=True)
     mask = torch.arange(padded.shape[1]) < lengths[:, None]
@@ -73,8 +88,8 @@ def unpack(states: torch.Tensor, owner: torch.Tensor) -> tuple[torch.Tensor, tor
 
 
 def can_pack(model) -> bool:
-    """Whether ``run_packed`` can run this model: a BERT whose attention takes a block mask."""
-    return model.config.model_type == "bert" and model.config._attn_implementation == "sdpa"
+    """Whether ``run_packed`` can run this model: a BERT, whose positions begin at 0."""
+    return model.config.model_type == "bert"
 
 
 def run_packed(model, texts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -84,40 +99,82 @@ def run_packed(model, texts: Sequence[Sequence[int]]) -> tuple[torch.Tensor, tor
     return unpack(model(**batch).last_hidden_state, owner)
 
 
+def batches_by_length(lengths: Sequence[int], size: int) -> list[np.ndarray]:
+    """Row numbers in batches of ``size``, the longest first, so that a batch needs little padding.
+
+    Raises ValueError for a size below 1.
+    """
+    if size < 1:
+        raise ValueError(f"batch_size must be 1 or more; got {size}")
+    order = np.argsort([-length for length in lengths], kind="stable")
+    return [order[i : i + size] for i in range(0, len(order), size)]
+
+
 def run_batches(model, compute, batches: list, show_progress: bool) -> None:
     """Call ``compute(batch)`` for every batch, without gradient and without dropout.
 
     On a processor each core computes batches of its own: sharing out every single operation makes
-    the cores wait for each other.
+    the cores wait for each other. Training mode and thread count are as before afterwards, also
+    after an error or interrupt.
     """
-    threads = torch.get_num_threads()
-    cores = min(threads, len(batches)) if model.device.type == "cpu" else 1
+    with ONE_AT_A_TIME:
+        threads, training = torch.get_num_threads(), model.training
+        cores = min(threads, len(batches)) if model.device.type == "cpu" else 1
+        try:
+            model.eval()
+            if cores == 1:
+                with torch.inference_mode():
+                    for batch in progress(batches, show_progress):
+                        compute(batch)
+            else:
+                _side_by_side(compute, batches, cores, show_progress)
+        finally:
+            torch.set_num_threads(threads)  # new threads inherit the last value, so restore it
+            model.train(training)
+
+
+def _side_by_side(compute, batches: list, cores: int, show_progress: bool) -> None:
+    """Each of ``cores`` workers takes the next batch and computes it on one thread."""
 
     @torch.inference_mode()
-    def work(batch):
-        if cores > 1:
-            torch.set_num_threads(1)  # for this worker only
+    def work(batch) -> None:
+        torch.set_num_threads(1)  # for this worker only
         compute(batch)
 
-    training, pool = model.training, ThreadPoolExecutor(cores) if cores > 1 else None
-    model.eval()
+    pool = ThreadPoolExecutor(cores)
     try:
-        done = (pool.map if pool else map)(work, batches)
-        for _ in progress(done, show_progress, len(batches)):
+        for _ in progress(pool.map(work, batches), show_progress, len(batches)):
             pass
     finally:
-        if pool:
-            pool.shutdown(cancel_futures=True)  # after an interrupt the other batches are dropped
-        torch.set_num_threads(threads)  # new threads inherit the last value, so restore it
-        model.train(training)
-
-
-def native_bfloat16(device: torch.device) -> bool:
-    """Whether this machine multiplies bfloat16 natively: AVX512-BF16, AMX, or a CUDA device."""
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return native or device.type == "cuda"
+        pool.shutdown(cancel_futures=True)  # after an interrupt the other batches are dropped
 
 
 def progress(items, show: bool, total: int | None = None):
     """``items`` with a progress bar that is removed at the end; no bar unless ``show``."""
     return tqdm(items, leave=False, disable=not show, total=total)
+
+
+@contextmanager
+def count_passes(encoder):
+    """Count the sentences that go through an encoder's network.
+
+    >>> with count_passes(encoder) as passes:   # doctest: +SKIP
+    ...     encoder.encode(["one", "two"])
+    >>> passes["sentences"]                      # doctest: +SKIP
+    2
+    """
+    passes, lock = {"sentences": 0}, Lock()
+
+    def hook(module, args, kwargs):
+        if "position_ids" in kwargs:  # packed: a sentence begins at position 0
+            count = int((kwargs["position_ids"] == 0).sum())
+        else:
+            count = len(kwargs["input_ids"] if "input_ids" in kwargs else args[0])
+        with lock:  # workers compute batches at the same time
+            passes["sentences"] += count
+
+    handle = encoder.model.register_forward_pre_hook(hook, with_kwargs=True)
+    try:
+        yield passes
+    finally:
+        handle.remove()

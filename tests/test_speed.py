@@ -4,8 +4,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tiny_bert import SENTENCES, save_tiny_bert
-from transformers import BertModel, BertTokenizerFast, RobertaConfig, RobertaModel
+from tiny_bert import SENTENCES, save_tiny_bert, tiny_config, tiny_tokenizer
+from transformers import BertModel, RobertaConfig, RobertaModel
 
 from course_utils import encoders
 from course_utils.internal import speed
@@ -41,7 +41,7 @@ def test_unpacking_gives_back_what_was_packed(texts):
 def test_each_position_sees_its_own_text_and_no_other():
     batch, owner = speed.pack_rows([[5, 6, 7], [8, 9], [1] * 95])
     assert owner.shape == (2, 95) and owner[1, :6].tolist() == [0, 0, 0, 1, 1, -1]
-    sees = batch["attention_mask"]
+    sees = batch["attention_mask"] == 0
     assert sees.shape == (2, 1, 95, 95) and sees[0].all()
     assert sees[1, 0, 0].nonzero().flatten().tolist() == [0, 1, 2]
     assert sees[1, 0, 4].nonzero().flatten().tolist() == [3, 4]
@@ -53,7 +53,7 @@ def test_vectors_and_gradients_equal_those_of_transformers_padded(tmp_path, pool
     folder = save_tiny_bert(tmp_path / "tiny")
     ours = encoders.load(str(folder), pooling)
     model = BertModel.from_pretrained(folder).eval()
-    tokens = BertTokenizerFast.from_pretrained(folder)(SENTENCES, padding=True, return_tensors="pt")
+    tokens = tiny_tokenizer()(SENTENCES, padding=True, return_tensors="pt")
     states, mask = model(**tokens).last_hidden_state, tokens["attention_mask"][..., None]
     wanted = {
         "mean": (states * mask).sum(1) / mask.sum(1),
@@ -77,14 +77,10 @@ def test_neighbours_in_a_row_change_nothing(tmp_path):
     assert not torch.allclose(alone[0], alone[1], atol=1e-2)
 
 
-def test_a_network_that_counts_positions_otherwise_is_not_packed(tmp_path):
+def test_a_network_that_counts_positions_otherwise_is_not_packed():
     """RoBERTa's positions begin after that of its padding."""
-    tokenizer = BertTokenizerFast.from_pretrained(save_tiny_bert(tmp_path / "tiny"))
     torch.manual_seed(0)
-    config = RobertaConfig(
-        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-        intermediate_size=32, max_position_embeddings=40, pad_token_id=0, initializer_range=0.5,
-    )  # fmt: skip
+    config, tokenizer = tiny_config(RobertaConfig, 40, pad_token_id=0), tiny_tokenizer()
     roberta = encoders.TransformerEncoder("tiny", RobertaModel(config), tokenizer, max_length=32)
     expected = torch.from_numpy(roberta.encode(SENTENCES))
     torch.testing.assert_close(roberta.embed(SENTENCES), expected, atol=1e-5, rtol=1e-5)

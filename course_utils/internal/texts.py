@@ -1,0 +1,39 @@
+"""One check for all texts that a reader hands in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+
+
+def check_texts(texts: Sequence[str]) -> list[str]:
+    """``texts`` as a list of non-empty strings, in their order.
+
+    A list, tuple, generator, pandas Series or numpy array of strings is read by position. Raises
+    TypeError or ValueError that names the text and says what is wrong with it.
+    """
+    if isinstance(texts, str):
+        raise TypeError("texts must be a list of strings; for one sentence write [sentence]")
+    # a table would give its column names, a dict its keys, a set any order
+    if isinstance(texts, Mapping | Set) or hasattr(texts, "columns"):
+        raise TypeError(
+            f"texts must be a list of strings, not a {type(texts).__name__}: "
+            'choose one column, such as table["text"], or write list(…) in the order you want'
+        )
+    if not hasattr(texts, "__iter__"):
+        raise TypeError(f"texts must be a list of strings, not {texts!r}")
+    texts = list(texts)
+    if not texts:
+        raise ValueError("texts is empty: give at least one sentence")
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"texts[{i}] is {type(text).__name__}, not a string: {text!r}")
+        if not text.strip():
+            raise ValueError(f"texts[{i}] is empty: drop it or give it words")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"texts[{i}] has a broken character at position {error.start}: {text!r}; "
+                "read its file again with the right encoding, or drop the character"
+            ) from None
+    return texts
