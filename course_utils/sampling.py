@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from course_utils.internal.checks import check_top_k
+
 
 def log_softmax(logits, temperature: float = 1.0) -> np.ndarray:
     """``log P_i = z_i/T - log sum_j exp(z_j/T)``: shape of ``logits``, float64, finite or -inf.
@@ -48,7 +50,7 @@ def top_k(logits, k: int) -> np.ndarray:
     """
     logits = check_logits(logits)
     vocab = logits.shape[-1]
-    check_top_k(k, vocab)
+    check_top_k(k, vocab, "the vocabulary")
     border = np.partition(logits, vocab - k, axis=-1)[..., vocab - k, None]
     above, tied = logits > border, logits == border
     room = k - above.sum(axis=-1, keepdims=True)
@@ -88,7 +90,7 @@ def kept_tokens(
     logits = check_logits(logits)
     if logits.ndim != 1:
         raise ValueError(f"logits must be one row (vocab,); got {logits.shape}")
-    k = len(logits) if top_k is None else check_top_k(top_k, len(logits))
+    k = len(logits) if top_k is None else check_top_k(top_k, len(logits), "the vocabulary")
     p, border = check_top_p(top_p), np.partition(logits, len(logits) - k)[len(logits) - k]
     ids = np.flatnonzero(logits >= border)
     ids = ids[np.argsort(-logits[ids], kind="stable")][:k]
@@ -135,15 +137,6 @@ def check_temperature(temperature: float) -> float:
             "For the limit T -> 0 use greedy(logits)"
         )
     return float(temperature)
-
-
-def check_top_k(k: int, vocab: int) -> int:
-    """k itself; ValueError unless it is a whole number from 1 to ``vocab``."""
-    if not isinstance(k, int | np.integer) or isinstance(k, bool) or not 1 <= k <= vocab:
-        raise ValueError(
-            f"top_k must be a whole number from 1 to {vocab} (the vocabulary); got {k}"
-        )
-    return k
 
 
 def check_top_p(p: float) -> float:

@@ -9,7 +9,18 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from pydantic import ValidationError
 from qdrant_client import QdrantClient, models
+
+MODELS = {
+    ("PUT",): models.CreateCollection,
+    ("DELETE",): None,
+    ("PUT", "points"): models.PointsBatch,
+    ("POST", "points", "delete"): models.PointIdsList,
+    ("POST", "points"): models.PointRequest,
+    ("POST", "points", "count"): models.CountRequest,
+    ("POST", "points", "query", "batch"): models.QueryRequestBatch,
+}
 
 
 @contextmanager
@@ -22,6 +33,7 @@ def serving(key=None):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.url = f"http://127.0.0.1:{server.server_address[1]}"
     server.key, server.requests, server.qdrant = key, [], QdrantClient(":memory:")
+    server.one_at_a_time = threading.Lock()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -43,27 +55,37 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.key and self.headers.get("api-key") != self.server.key:
             return self.reply(403, {"status": {"error": "forbidden"}})
         try:
-            result = self.result((self.command, *path[2:]), path[1], body)
+            with self.server.one_at_a_time:  # a local Qdrant is not made for several threads
+                result = self.result((self.command, *path[2:]), path[1], body)
+        except ValidationError as error:
+            return self.reply(422, {"status": {"error": str(error)}})
         except ValueError as error:  # as Qdrant's local implementation says "not found"
             return self.reply(404, {"status": {"error": str(error)}})
         self.reply(200, {"result": result, "status": "ok", "time": 0.0})
 
     def result(self, request, collection, body):
         qdrant = self.server.qdrant
+        if request not in MODELS:
+            raise NotImplementedError(request)
+        # the client's own published model of the request: refuses unknown and wrong fields
+        asked = MODELS[request](**body) if MODELS[request] else None
         if request == ("PUT",):
-            vectors = models.VectorParams(**body["vectors"])
-            return qdrant.create_collection(collection, vectors_config=vectors)
+            return qdrant.create_collection(collection, vectors_config=asked.vectors)
+        if request == ("DELETE",):
+            return qdrant.delete_collection(collection)
         if request == ("PUT", "points"):
-            points = [models.PointStruct(**point) for point in body["points"]]
-            return qdrant.upsert(collection, points).model_dump()
+            assert "wait=true" in self.path, "an answer before the points are stored"
+            return qdrant.upsert(collection, asked.batch).model_dump()
+        if request == ("POST", "points", "delete"):
+            assert "wait=true" in self.path, "an answer before the points are gone"
+            return qdrant.delete(collection, asked.points).model_dump()
+        if request == ("POST", "points"):
+            return [r.model_dump() for r in qdrant.retrieve(collection, asked.ids)]
         if request == ("POST", "points", "count"):
             return qdrant.count(collection).model_dump()
-        if request == ("POST", "points", "query", "batch"):
-            searches = [models.QueryRequest(**search) for search in body["searches"]]
-            for search in searches:
-                search.params = None  # a local Qdrant knows none and would say so
-            return [r.model_dump() for r in qdrant.query_batch_points(collection, searches)]
-        raise NotImplementedError(request)
+        for search in asked.searches:
+            search.params = None  # a local Qdrant knows none and would say so
+        return [r.model_dump() for r in qdrant.query_batch_points(collection, asked.searches)]
 
     def reply(self, status, content):
         content = json.dumps(content).encode()

@@ -261,7 +261,7 @@ def test_explorer_displays_itself_beside_a_figure_with_text(displayed):
 class FirstLetters:
     """An encoder for which a text without the letters a to e is a mistake."""
 
-    name, dim = "first letters", 5
+    name, dim, fingerprint = "first letters", 5, "first letters"
 
     def encode(self, texts, batch_size=32, show_progress=False):
         counts = np.array([[text.lower().count(c) for c in "abcde"] for text in texts])

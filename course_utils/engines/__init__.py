@@ -1,4 +1,8 @@
-"""Indexes for banks that exact search is too slow for: FAISS on one machine, Qdrant on many."""
+"""Indexes for banks that exact search is too slow for: FAISS on one machine, Qdrant on many.
+
+All of them are used as ``search.Index`` is, and follow the same rules: ``build`` → ``add`` →
+``search`` → ``save`` / ``load``, the same hits, ids, threshold and errors.
+"""
 
 from course_utils.engines.approximate import FaissIndex, HnswIndex, IvfPqIndex
 from course_utils.engines.qdrant import QdrantIndex

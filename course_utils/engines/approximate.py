@@ -1,57 +1,100 @@
-"""Indexes for banks that exact search is too slow for: FAISS on one machine, Qdrant on many.
-
-All of them are used as ``search.Index`` is, and hold to the same rules: ``build`` → ``add`` →
-``search`` → ``save`` / ``load``, the same hits, ids, threshold and errors.
+"""HNSW and IVF-PQ over FAISS, used as ``search.Index`` is: the same hits, threshold and errors.
 
     HnswIndex     a graph: a search walks from neighbour to nearer neighbour; vectors kept whole
     IvfPqIndex    cells, and a byte for every two numbers of a vector: an eighth of the memory
-    QdrantIndex   a vector database: in a local folder, or a server or cluster at an address
 
-The first two are approximate: a search may miss a neighbour, and near the end of a long result it
-may find fewer than ``top_k``. ``index.effort`` sets how far it looks. Sources: Malkov & Yashunin
-2020 (HNSW), Jégou, Douze & Schmid 2011 (IVF-PQ), and FAISS, Johnson, Douze & Jégou 2021.
+Both are approximate: a search may miss a neighbour, and near the end of a long result it may find
+fewer than ``top_k``. ``index.effort`` sets how far it looks. Sources: Malkov & Yashunin 2020
+(HNSW), Jégou, Douze & Schmid 2011 (IVF-PQ), and FAISS, Johnson, Douze & Jégou 2021.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
 import sys
+from typing import NamedTuple
 
 import numpy as np
 
+from course_utils.engines.ties import search_with_ties
+from course_utils.internal import index_file
 from course_utils.search import Hit, Index, best_hits
+
+
+class Bank(NamedTuple):
+    """The texts, FAISS's index of their vectors, and where the texts of a vector are.
+
+    row ``(n,)``: the vector of each text. order ``(n,)``: the texts' ids, sorted by vector;
+    those of vector r are ``order[start[r] : start[r + 1]]``. All None where text i has vector i.
+    """
+
+    texts: list[str]
+    structure: object
+    row: np.ndarray | None = None
+    order: np.ndarray | None = None
+    start: np.ndarray | None = None
+
+    def of_row(self, row: np.ndarray) -> Bank:
+        """The same bank, in which text i has vector ``row[i]``."""
+        order = np.argsort(row, kind="stable").astype(np.int32)
+        start = np.searchsorted(row[order], np.arange(self.structure.ntotal + 1))
+        return self._replace(row=row, order=order, start=start)
+
+    def ids(self, rows: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The texts of some vectors, and the vectors' scores, repeated for each text."""
+        if self.row is None:
+            return rows, scores
+        groups = [self.order[self.start[row] : self.start[row + 1]] for row in rows]
+        return np.concatenate([self.order[:0], *groups]), scores.repeat([len(g) for g in groups])
 
 
 class FaissIndex(Index):
     """What HNSW and IVF-PQ share; ``structure`` is the index of FAISS itself."""
 
+    structure = property(lambda self: self._bank.structure)
+
     def _fill(self, texts: list[str], embeddings: np.ndarray) -> None:
-        self.texts, self.structure = [], self._made(embeddings)
-        self._extend(texts, embeddings)
+        self._bank = self._grown(Bank([], self._made(embeddings)), texts, embeddings)
 
     def _extend(self, texts: list[str], embeddings: np.ndarray) -> None:
-        self.structure.add(np.ascontiguousarray(embeddings))
-        self.texts = self.texts + texts
+        # a copy grows and then takes the place of the old one in a single assignment: FAISS can
+        # be interrupted in the middle, and must not search what is growing
+        copy = self._bank._replace(structure=_faiss().clone_index(self.structure))
+        self._bank = self._grown(copy, texts, embeddings)
+
+    def _grown(self, bank: Bank, texts: list[str], embeddings: np.ndarray) -> Bank:
+        bank.structure.add(np.ascontiguousarray(embeddings))
+        return bank._replace(texts=bank.texts + texts)
 
     def _nearest(self, queries: np.ndarray, top_k: int) -> list[list[Hit]]:
-        scores, rows = self._found(np.ascontiguousarray(queries), top_k)
-        kept = rows >= 0  # a search that reached fewer fills up with -1
-        return [
-            best_hits(rows[i, kept[i]], scores[i, kept[i]], self.texts, top_k)
-            for i in range(len(queries))
-        ]
+        bank = self._bank
+
+        def look(some: np.ndarray, wanted: int):
+            scores, rows = self._found(bank.structure, np.ascontiguousarray(some), wanted)
+            kept = rows >= 0  # a search that reached fewer fills up with -1
+            return [bank.ids(rows[i, kept[i]], scores[i, kept[i]]) for i in range(len(some))]
+
+        found = search_with_ties(look, queries, top_k, bank.structure.ntotal)
+        return [best_hits(ids, scores, bank.texts, top_k) for ids, scores in found]
 
     def _parts(self) -> dict[str, bytes]:
-        structure = _faiss().serialize_index(self.structure).tobytes()
-        return {"texts.json": json.dumps(self.texts).encode(), "index.faiss": structure}
+        bank = self._bank
+        arrays = {} if bank.row is None else {"row": bank.row}
+        parts = index_file.pack(bank.texts, **arrays)
+        return {**parts, "index.faiss": _faiss().serialize_index(bank.structure).tobytes()}
 
-    @classmethod
-    def _restored(cls, encoder, parts: dict[str, bytes]) -> FaissIndex:
-        index = cls.__new__(cls)
-        index.encoder, index.texts = encoder, json.loads(parts["texts.json"])
-        index.structure = _faiss().deserialize_index(np.frombuffer(parts["index.faiss"], np.uint8))
-        return index
+    def _restore(self, parts: dict[str, bytes]) -> None:
+        texts = index_file.unpack_texts(parts)
+        data = np.frombuffer(parts["index.faiss"], np.uint8)
+        structure = _faiss().deserialize_index(data)
+        # the right kind, for as many numbers a vector and compared by the same rule
+        kind = getattr(_faiss(), self._kind)
+        product = _faiss().METRIC_INNER_PRODUCT
+        found = type(structure), structure.d, structure.metric_type
+        if found != (kind, self.encoder.dim, product):
+            raise ValueError("index.faiss holds another kind of index")
+        self._bank = self._joined(Bank(texts, structure), parts)
 
 
 class HnswIndex(FaissIndex):
@@ -68,6 +111,7 @@ class HnswIndex(FaissIndex):
     effort = 64
     links = 32
     build_effort = 100
+    _kind = "IndexHNSWFlat"
 
     def _made(self, embeddings: np.ndarray):
         shape = embeddings.shape[1], self.links
@@ -75,9 +119,31 @@ class HnswIndex(FaissIndex):
         structure.hnsw.efConstruction = self.build_effort
         return structure
 
-    def _found(self, queries: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray]:
-        look = _faiss().SearchParametersHNSW(efSearch=max(self.effort, top_k))
-        return self.structure.search(queries, top_k, params=look)
+    def _grown(self, bank: Bank, texts: list[str], embeddings: np.ndarray) -> Bank:
+        # each different vector becomes one node: a hundred equal nodes would spend all their
+        # links on each other, and no search would find the way out or in
+        row_of = {key: row for row, key in enumerate(_keys(_vectors(bank.structure)))}
+        old = len(row_of)
+        row = [row_of.setdefault(key, len(row_of)) for key in _keys([embeddings])]
+        # the first text of each new node gives its vector: (n, dim) -> (new nodes, dim)
+        nodes, first = np.unique(row, return_index=True)
+        bank = super()._grown(bank, texts, embeddings[first[nodes >= old]])
+        before = np.empty(0, np.int32) if bank.row is None else bank.row
+        return bank.of_row(np.concatenate([before, np.array(row, np.int32)]))
+
+    def _found(self, structure, queries: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+        look = _faiss().SearchParametersHNSW(efSearch=max(self.effort, wanted))
+        return structure.search(queries, wanted, params=look)
+
+    def _joined(self, bank: Bank, parts: dict[str, bytes]) -> Bank:
+        row = index_file.unpack_array(parts, "row", (len(bank.texts),), "<i4")
+        # every text has a vector, every vector a text
+        if not np.array_equal(np.unique(row), np.arange(bank.structure.ntotal)):
+            raise ValueError("texts and vectors do not fit together")
+        for vectors in _vectors(bank.structure):
+            index_file.check_unit(vectors)
+        _check_graph(bank.structure)
+        return bank.of_row(row)
 
 
 class IvfPqIndex(FaissIndex):
@@ -89,11 +155,13 @@ class IvfPqIndex(FaissIndex):
     """
 
     effort = 16
+    _kind = "IndexIVFPQ"
 
     @staticmethod
     def _made(embeddings: np.ndarray):
         n, dim = embeddings.shape
-        cells, numbers = max(1, round(n**0.5)), 2 if dim % 2 == 0 else 1
+        cells = max(1, round(n**0.5))
+        numbers = 2 if dim % 2 == 0 else 1  # the numbers that share a byte
         coarse = _faiss().IndexFlatIP(dim)
         shape = dim, cells, dim // numbers, 8  # 8 bits
         structure = _faiss().IndexIVFPQ(coarse, *shape, _faiss().METRIC_INNER_PRODUCT)
@@ -101,16 +169,52 @@ class IvfPqIndex(FaissIndex):
         structure.train(np.resize(embeddings, (max(n, 256), dim)))  # a byte has 256 values
         return structure
 
-    def _found(self, queries: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray]:
-        def look(wanted, cells):
+    def _found(self, structure, queries: np.ndarray, wanted: int) -> tuple[np.ndarray, np.ndarray]:
+        def look(some: np.ndarray, cells: int):
             params = _faiss().SearchParametersIVF(nprobe=cells)
-            return self.structure.search(wanted, top_k, params=params)
+            return structure.search(some, wanted, params=params)
 
         scores, rows = look(queries, self.effort)
-        short = (rows < 0).any(axis=1)  # the opened cells held fewer than top_k: open all
+        # the opened cells held fewer than wanted: open all
+        short = (rows < 0).any(axis=1)
         if short.any():
-            scores[short], rows[short] = look(queries[short], self.structure.nlist)
+            scores[short], rows[short] = look(queries[short], structure.nlist)
         return scores, rows
+
+    def _joined(self, bank: Bank, parts: dict[str, bytes]) -> Bank:
+        # the ids in all cells together are 0, 1, 2, …: one for each text
+        lists, read = bank.structure.invlists, _faiss().rev_swig_ptr
+        cells = [read(lists.get_ids(i), lists.list_size(i)) for i in range(lists.nlist)]
+        ids = np.sort(np.concatenate(cells))
+        if not np.array_equal(ids, np.arange(len(bank.texts))):
+            raise ValueError("texts and vectors do not fit together")
+        return bank
+
+
+def _keys(blocks):
+    """16 bytes for each vector, the same for equal vectors only."""
+    for block in blocks:
+        for vector in block + np.float32(0):  # -0.0 becomes 0.0: they are equal
+            yield hashlib.blake2b(vector.tobytes(), digest_size=16).digest()
+
+
+def _vectors(structure):
+    """The vectors ``(m, dim)`` of a graph, 4,096 at a time."""
+    for start in range(0, structure.ntotal, 4096):
+        yield structure.reconstruct_n(start, min(4096, structure.ntotal - start))
+
+
+def _check_graph(structure) -> None:
+    """ValueError unless every link of the graph leads to one of its nodes."""
+    read, graph, n = _faiss().vector_to_array, structure.hnsw, structure.ntotal
+    links, places, floors = read(graph.neighbors), read(graph.offsets), read(graph.levels)
+    known = -1 <= links.min(initial=-1) and links.max(initial=-1) < n
+    widths = [0] + [graph.cum_nb_neighbors(floor) for floor in range(1, graph.max_level + 2)]
+    fits = len(floors) == n and floors.min(initial=1) >= 1 and floors.max(initial=1) < len(widths)
+    if not known or not fits or not -1 <= graph.entry_point < n:
+        raise ValueError("the graph's links lead nowhere")
+    if not np.array_equal(np.diff(places), np.array(widths)[floors]) or places[-1] != len(links):
+        raise ValueError("the graph's links are in the wrong places")
 
 
 def _faiss():

@@ -1,39 +1,52 @@
-"""``QdrantIndex``, an index in a vector database; its peers over FAISS stand in ``engines``."""
+"""``QdrantIndex``, an index in a vector database: in this process, on a server or on a cluster."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
-import time
+import re
 import uuid
-import weakref
 from collections.abc import Sequence
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 
+from course_utils.engines.ties import search_with_ties
+from course_utils.internal import index_file
 from course_utils.search import Hit, Index, best_hits
 
-# The files of Qdrant's folder with the one collection "course", by their names in a saved index.
-FOLDER = {"meta.json of qdrant": "meta.json", "points": "collection/course/storage.sqlite"}
+BATCH = 256  # points in one request
+
+
+class Bank(NamedTuple):
+    """What the index holds: its points have the ids 0 to ``count`` - 1.
+
+    reach: an ``add`` that was cut off may have left points with ids from ``count`` to ``reach``
+    - 1. They do not belong to the index. texts, embeddings: a copy, only without a server: a stop
+    in the middle can spoil Qdrant inside this process, which is then filled again from them.
+    """
+
+    count: int
+    reach: int
+    texts: list[str] | None = None
+    embeddings: np.ndarray | None = None
 
 
 class QdrantIndex(Index):
-    """Vectors and texts in Qdrant: in a folder of its own, or on the server or cluster at ``url``.
+    """Vectors and texts in Qdrant: inside this process, or on the server or cluster at ``url``.
 
-    url: the server's address, by default the environment's QDRANT_URL; its key, if it asks for
-    one, is read from QDRANT_API_KEY and never stored. Without an address Qdrant runs inside this
-    process, in a temporary folder, and compares with every vector: exact, for some 20,000 texts.
+    url: the server's address, by default the environment's QDRANT_URL. Its key is read from
+    QDRANT_API_KEY, is sent to QDRANT_URL and to no other address, and is never stored. Without an
+    address Qdrant runs in memory and compares with every vector: exact, for some 20,000 texts.
     collection: more of Qdrant's ``create_collection``, such as ``shard_number=6`` and
     ``replication_factor=2`` in a cluster. ``client`` is Qdrant's own, for everything else.
 
-    On a server ``effort`` is its ``hnsw_ef`` (None: its own choice); ids are given by this object,
-    so let one at a time add. ``save`` writes the folder into one file, or of a server only the
-    address and the collection's name, for the vectors are safe there. A saved folder is Qdrant's
-    own format and holds pickles: load only what you trust. Raises ConnectionError when the server
-    does not answer or refuses.
+    On a server ``effort`` is its ``hnsw_ef`` (None: its own choice). One process at a time may
+    add. ``save`` writes texts and vectors into one file, or of a server only the address and the
+    collection's name, for the vectors are safe there. Raises ConnectionError when the server does
+    not answer, refuses, or does not hold what it should.
     """
 
     effort = None
@@ -42,38 +55,53 @@ class QdrantIndex(Index):
         self, encoder, texts: Sequence[str], embeddings: np.ndarray, url: str | None = None,
         **collection,
     ):  # fmt: skip
-        self.url, self._options = url or os.environ.get("QDRANT_URL") or None, collection
+        self.url = url or os.environ.get("QDRANT_URL") or None
+        self._options = collection
         super().__init__(encoder, texts, embeddings)
 
     def __len__(self) -> int:
-        return self._count
+        return self._bank.count
+
+    texts = property(lambda self: self._bank.texts)
+    embeddings = property(lambda self: self._bank.embeddings)
 
     def _fill(self, texts: list[str], embeddings: np.ndarray) -> None:
-        from qdrant_client import models
+        self.collection = f"course-{uuid.uuid4().hex}"
+        if not self.url:
+            # nothing is in Qdrant yet, as after a cut-off `add`
+            self._bank = Bank(len(texts), -1, texts, embeddings)
+            return self._repair()
+        self._bank = Bank(0, 0)
+        self._connect()
+        try:
+            self._create(embeddings.shape[1])
+            self._extend(texts, embeddings)
+        except BaseException:
+            # half a collection is of no use to anybody
+            with suppress(ConnectionError):
+                self._ask("delete_collection")
+            raise
 
-        self.collection = f"course-{uuid.uuid4().hex}" if self.url else "course"
-        self._connect(None if self.url else _new_folder())
-        # Not COSINE: the vectors come normalised, and Qdrant has no say about a vector of zeros.
-        size = models.VectorParams(size=embeddings.shape[1], distance=models.Distance.DOT)
-        self._ask("create_collection", vectors_config=size, **self._options)
-        self._count = 0
-        self._extend(texts, embeddings)
-
-    def _connect(self, folder: str | None) -> None:
+    def _connect(self) -> None:
         from qdrant_client import QdrantClient
 
-        self.folder = folder
-        if folder is None:
-            key = os.environ.get("QDRANT_API_KEY")
-            self.client = QdrantClient(
-                url=self.url, api_key=key, timeout=60, check_compatibility=False
-            )
-        else:
-            self.client = QdrantClient(path=folder)
-            weakref.finalize(self, _close, self.client, folder)
+        if not self.url:
+            self.client = QdrantClient(":memory:")
+            return
+        own = self.url.rstrip("/") == os.environ.get("QDRANT_URL", "").rstrip("/")
+        key = os.environ.get("QDRANT_API_KEY") if own else None
+        self.client = QdrantClient(url=self.url, api_key=key, timeout=60, check_compatibility=False)
+
+    def _create(self, dim: int) -> None:
+        from qdrant_client import models
+
+        # not COSINE: the vectors come normalised, and Qdrant then keeps a vector of zeros as it is
+        size = models.VectorParams(size=dim, distance=models.Distance.DOT)
+        self._ask("create_collection", vectors_config=size, **self._options)
 
     def _ask(self, request: str, **arguments):
         """One request about the collection; a server's silence or refusal becomes plain words."""
+        from qdrant_client.common.client_exceptions import QdrantException
         from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
         try:
@@ -81,86 +109,135 @@ class QdrantIndex(Index):
         except UnexpectedResponse as error:
             raise ConnectionError(
                 f"the Qdrant server at {self.url} refused ({error.status_code} "
-                f"{error.reason_phrase}): check QDRANT_API_KEY, and that it still has the "
-                f"collection {self.collection}"
+                f"{error.reason_phrase}): check QDRANT_API_KEY, which is sent only to the address "
+                f"in QDRANT_URL, and that it still has the collection {self.collection}"
             ) from error
-        except ApiException as error:
+        except (ApiException, QdrantException) as error:
             raise ConnectionError(
-                f"no Qdrant server answers at {self.url} ({error}): start it, mend QDRANT_URL, or "
-                "unset QDRANT_URL to work in a local folder"
+                f"no Qdrant server answers at {self.url} ({error}): start it, correct QDRANT_URL, "
+                "or unset QDRANT_URL to work in memory"
             ) from error
+
+    def _upload(self, start: int, texts: list[str], embeddings: np.ndarray) -> None:
+        """Store points with the ids from ``start``, and compare Qdrant's count afterwards."""
+        from qdrant_client import models
+
+        total = start + len(texts)
+        # in a thread of its own: the stop button waits for the request that is under way
+        with ThreadPoolExecutor(1) as thread:
+            for first in range(0, len(texts), BATCH):
+                batch = texts[first : first + BATCH]
+                # "of": which `add` a point came with; from it `load` sees that one was cut off
+                points = models.Batch(
+                    ids=list(range(start + first, start + first + len(batch))),
+                    vectors=embeddings[first : first + BATCH].tolist(),
+                    payloads=[{"text": text, "of": [start, total]} for text in batch],
+                )
+                thread.submit(self._ask, "upsert", points=points, wait=True).result()
+        self._check_count(total)
+
+    def _check_count(self, wanted: int) -> None:
+        found = self._ask("count", exact=True).count
+        if found != wanted:
+            raise ConnectionError(
+                f"{self.collection} at {self.url} holds {found} texts instead of {wanted}: another "
+                "process changed it; load the index again"
+            )
+
+    def _repair(self) -> None:
+        """Remove what a cut-off `add` left: in memory by starting again, on a server by its ids."""
+        from qdrant_client import models
+
+        bank = self._bank
+        if bank.reach == bank.count:
+            return
+        self._connect()  # a stop in the middle of a request may have spoilt the connection, too
+        if self.url:
+            ids = models.PointIdsList(points=list(range(bank.count, bank.reach)))
+            self._ask("delete", points_selector=ids, wait=True)
+        else:
+            self._create(bank.embeddings.shape[1])
+            self._upload(0, bank.texts, bank.embeddings)
+        self._bank = bank._replace(reach=bank.count)
 
     def _extend(self, texts: list[str], embeddings: np.ndarray) -> None:
-        if self.folder:  # a sync to disk after every point would take minutes; this is a scratch
-            storage = self.client._client.collections[self.collection].storage.storage
-            storage.execute("PRAGMA synchronous = OFF")
-            storage.execute("PRAGMA journal_mode = MEMORY")
-        self._ask(
-            "upload_collection",
-            vectors=embeddings,
-            payload=[{"text": text} for text in texts],
-            ids=range(len(self), len(self) + len(texts)),
-            batch_size=256,
-            wait=True,
-        )
-        self._count += len(texts)
+        self._repair()
+        old = self._bank
+        total = old.count + len(texts)
+        if self.url:
+            self._check_count(old.count)
+            done = Bank(total, total)
+        else:
+            both = np.concatenate([old.embeddings, embeddings])
+            done = Bank(total, total, old.texts + texts, both)
+        # until the last assignment the new points do not belong to the index
+        self._bank = old._replace(reach=total)
+        try:
+            self._upload(old.count, texts, embeddings)
+            self._bank = done
+        except BaseException:
+            with suppress(ConnectionError):  # the next `add` tries again
+                self._repair()
+            raise
 
     def _nearest(self, queries: np.ndarray, top_k: int) -> list[list[Hit]]:
+        texts = {}  # of the points that were found, by id
+
+        def look(some: np.ndarray, wanted: int):
+            return [self._scored(*pair, texts) for pair in self._asked(some, wanted)]
+
+        # Qdrant inside this process is not made for several threads, and none sees half an `add`
+        with self._lock:
+            if not self.url:
+                self._repair()
+            found = search_with_ties(look, queries, top_k, len(self))
+        return [best_hits(ids, scores, texts, top_k) for ids, scores in found]
+
+    def _asked(self, queries: np.ndarray, wanted: int):
+        """Pairs of a query and Qdrant's answer to it."""
         from qdrant_client import models
 
         look = models.SearchParams(hnsw_ef=self.effort) if self.effort else None
+        # points of a cut-off `add` may take the first places
+        limit = wanted + self._bank.reach - self._bank.count
         requests = [
-            models.QueryRequest(query=query.tolist(), limit=top_k, with_payload=True, params=look)
+            models.QueryRequest(
+                query=query.tolist(), limit=limit, with_payload=True, with_vector=True, params=look
+            )
             for query in queries
         ]
-        found = []
-        for answer in self._ask("query_batch_points", requests=requests):
-            texts = {point.id: point.payload["text"] for point in answer.points}
-            scores = np.array([point.score for point in answer.points])
-            found.append(best_hits(np.array(list(texts)), scores, texts, top_k))
-        return found
+        return zip(queries, self._ask("query_batch_points", requests=requests), strict=True)
+
+    def _scored(self, query: np.ndarray, answer, texts: dict) -> tuple[np.ndarray, np.ndarray]:
+        """Ids and cosines of the points that belong to the index; their texts go to ``texts``."""
+        bank = self._bank
+        points = [p for p in answer.points if not bank.count <= p.id < bank.reach]
+        texts.update((point.id, point.payload["text"]) for point in points)
+        # equal vectors can get slightly different float32 products, so compute them in float64
+        vectors = np.array([point.vector for point in points], np.float32).reshape(-1, len(query))
+        scores = vectors.astype(np.float64) @ query.astype(np.float64)
+        return np.array([point.id for point in points], np.int64), scores
 
     def _parts(self) -> dict[str, bytes]:
+        bank = self._bank
         if self.url:
             return {"server.json": json.dumps([self.url, self.collection]).encode()}
-        return {name: Path(self.folder, path).read_bytes() for name, path in FOLDER.items()}
+        return index_file.pack(bank.texts, vectors=bank.embeddings)
 
-    @classmethod
-    def _restored(cls, encoder, parts: dict[str, bytes]) -> QdrantIndex:
-        index, folder = cls.__new__(cls), None
-        index.encoder, index.url, index.collection = encoder, None, "course"
-        if "server.json" in parts:
-            index.url, index.collection = json.loads(parts["server.json"])
-        else:
-            folder = _new_folder()
-            for name, path in FOLDER.items():
-                Path(folder, path).parent.mkdir(parents=True, exist_ok=True)
-                Path(folder, path).write_bytes(parts[name])
-        index._connect(folder)
-        index._count = index._ask("count").count
-        return index
-
-
-def _close(client, folder: str) -> None:
-    client.close()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _new_folder() -> str:
-    """A temporary folder for Qdrant; folders that killed processes left behind are removed first.
-
-    Qdrant holds a folder's ``.lock`` as long as its process lives, and the system lets go of it
-    with the process. A file of the last minute is not tried: it may be about to be locked.
-    """
-    import portalocker  # Qdrant's own
-
-    now = portalocker.LockFlags.EXCLUSIVE | portalocker.LockFlags.NON_BLOCKING
-    for lock in Path(tempfile.gettempdir()).glob("course-qdrant-????????/.lock"):
-        try:
-            if time.time() - lock.stat().st_mtime > 60:
-                with open(lock, "r+") as file:
-                    portalocker.lock(file, now)
-                shutil.rmtree(lock.parent, ignore_errors=True)
-        except (OSError, portalocker.LockException):
-            pass  # in use, or another person's, or gone by now
-    return tempfile.mkdtemp(prefix="course-qdrant-")
+    def _restore(self, parts: dict[str, bytes]) -> None:
+        self.url, self._options = None, {}
+        if "server.json" not in parts:
+            return super()._restore(parts)
+        self.url, self.collection = json.loads(parts["server.json"])
+        if not re.fullmatch(r"https?://\S+", self.url) or not re.fullmatch(
+            r"course-[0-9a-f]{32}", self.collection
+        ):
+            raise ValueError("server.json names no address and collection of this course")
+        self._connect()
+        count = self._ask("count", exact=True).count
+        last = self._ask("retrieve", ids=[max(0, count - 1)], with_payload=True)
+        if not last:
+            raise ConnectionError(f"{self.collection} at {self.url} lost some of its texts")
+        start, total = last[0].payload["of"]
+        # the last `add` is whole, or it was cut off and does not count
+        self._bank = Bank(count, count) if total == count else Bank(start, total)

@@ -52,7 +52,7 @@ def searching(quick: bool):
     from course_utils.search import Index
 
     class Encoder:
-        name, dim = "random", 384
+        name, dim, fingerprint = "random", 384, "random"
 
     rng = np.random.default_rng(0)
     queries = rng.standard_normal((16, 384), dtype=np.float32)
