@@ -17,6 +17,7 @@ import torch
 from tiny_bert import SENTENCES, save_tiny_bert
 
 from course_utils import encoders
+from course_utils.attention import attention_maps
 from course_utils.internal import hub
 
 VARIED = [
@@ -234,6 +235,65 @@ def test_save_never_overwrites(tiny, tmp_path):
     assert encoders.load(tiny.save(tmp_path / "empty")).dim == 16
 
 
+def interrupt(*_, **__):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("source", ["folder", "plain"])
+def test_a_save_is_whole_or_not_there(request, tmp_path, monkeypatch, source):
+    """After an interrupt at any of its steps; a second try then works."""
+    encoder = encoders.load(request.getfixturevalue(source))
+    old = tmp_path / ".saving-of-a-killed-process"
+    old.mkdir()
+    os.utime(old, (0, 0))
+    for step in ("transformers.PreTrainedModel.save_pretrained", "pathlib.Path.rename"):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(step, interrupt)
+            encoder.save(tmp_path / "saved")
+        assert list(tmp_path.iterdir()) == []
+    assert encoders.load(encoder.save(tmp_path / "saved")).fingerprint == encoder.fingerprint
+    assert [path.name for path in tmp_path.iterdir()] == ["saved"]
+
+
+def test_save_does_not_replace_a_file(tiny, tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    with pytest.raises(FileExistsError, match="choose another name"):
+        tiny.save(tmp_path / "notes")
+    assert (tmp_path / "notes").read_text() == "mine"
+
+
+# ---- the fingerprint -----------------------------------------------------------------------------
+
+
+def test_a_fingerprint_is_that_of_the_model_and_not_of_its_name(folder, plain, glove, monkeypatch):
+    for source in (folder, plain, "course-bert"):
+        one, other = encoders.load(source), encoders.load(source)
+        other.encode(SENTENCES, batch_size=2)
+        other.embed(SENTENCES)
+        assert one.fingerprint == other.fingerprint and len(one.fingerprint) == 32
+    monkeypatch.chdir(folder.parent)
+    assert encoders.load(folder.name).fingerprint == encoders.load(folder).fingerprint
+    assert glove.fingerprint == encoders.load("glove").fingerprint != one.fingerprint
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda e: e.model.encoder.layer[1].output.dense.bias.data[3:4].add_(1e-6),
+        lambda e: setattr(e, "pooling", "cls"),
+        lambda e: setattr(e, "normalize", True),
+        lambda e: setattr(e, "max_length", 31),
+        lambda e: setattr(e.tokenizer.backend_tokenizer, "normalizer", None),
+        lambda e: e.tokenizer.add_tokens(["new"]),
+        lambda e: setattr(e.model.config, "hidden_act", "relu"),
+    ],
+)
+def test_a_fingerprint_changes_with(tiny, change):
+    before = tiny.fingerprint
+    change(tiny)
+    assert tiny.fingerprint != before
+
+
 # ---- encode -------------------------------------------------------------------------------------
 
 
@@ -384,6 +444,21 @@ def test_an_error_or_interrupt_ends_encoding_soon(tiny, two_threads):
     assert len(calls) < 50 * len(SENTENCES) and torch.get_num_threads() == 2 and tiny.model.training
 
 
+@pytest.mark.parametrize("source", ["folder", "plain"])
+def test_threads_that_encode_while_the_model_trains(request, source, two_threads):
+    """Right vectors, and the model's mode, thread count and kind of attention are as before."""
+    encoder = encoders.load(request.getfixturevalue(source))
+    expected, maps = encoder.encode(SENTENCES), attention_maps(encoder, SENTENCES[0])[1]
+    encoder.model.train()
+    with ThreadPoolExecutor(4) as pool:
+        vectors = [pool.submit(encoder.encode, SENTENCES, 3) for _ in range(20)]
+        found = [pool.submit(attention_maps, encoder, SENTENCES[0]) for _ in range(20)]
+    assert max(np.abs(each.result() - expected).max() for each in vectors) <= 1e-5
+    assert all(torch.equal(each.result()[1], maps) for each in found)
+    assert encoder.model.training and torch.get_num_threads() == 2
+    assert encoder.model(**encoder.tokenizer("sun", return_tensors="pt")).attentions is None
+
+
 # ---- what is refused ----------------------------------------------------------------------------
 
 
@@ -486,6 +561,7 @@ ALOUD = """
     import json, sys
     import numpy as np
     from course_utils import encoders
+from course_utils.attention import attention_maps
 
     folder, sentences = sys.argv[1], json.loads(sys.argv[3])
     for name in ("minilm", "glove", folder):

@@ -47,12 +47,12 @@ def open_library_model(folder: Path):
     if model is not None:
         model_files.check_weights(folder, model, report)
         model_files.check_tokenizer(folder, library.tokenizer, model)
-        limit = model_files.longest_text(model)
-        if limit and library.max_seq_length > limit:
-            library.max_seq_length = limit
     length = library.max_seq_length
     if not (isinstance(length, int) and length > 0):
         raise model_files.broken(folder, ValueError(f"max_seq_length is {length!r}"))
+    # no longer than the network's positions, which the library counts too generously
+    if model is not None:
+        library.max_seq_length = min(length, model_files.longest_text(model) or length)
     return library.eval()
 
 

@@ -105,7 +105,7 @@ def find(name: str | Path) -> Path:
 
 def _download(name: str) -> Path:
     """All files of a hub id, or the copy of an earlier download when the hub does not answer."""
-    online = _hub_answers()
+    online = _hub_answers(name)
     patterns = {"allow_patterns": WANTED, "ignore_patterns": UNWANTED}
     folder = Path(snapshot_download(name, local_files_only=not online, **patterns))
     if (folder / MARKER).is_file():
@@ -122,11 +122,13 @@ def _download(name: str) -> Path:
     return folder
 
 
-def _hub_answers() -> bool:
-    """Ask the hub once; without an answer its client would try again for minutes."""
+def _hub_answers(name: str) -> bool:
+    """Ask the hub once about a model: without an answer its client would try again for minutes."""
     if constants.HF_HUB_OFFLINE:
         return False
+    url = f"{constants.ENDPOINT}/{name}/resolve/main/modules.json"
     try:
-        return get_session().head(constants.ENDPOINT, timeout=5).status_code < 500
+        status = get_session().head(url, timeout=5).status_code
     except Exception:  # no name, no route, no answer, a proxy that refuses
         return False
+    return status < 500 and status != 429  # 429: too many requests

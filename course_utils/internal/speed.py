@@ -118,7 +118,8 @@ def run_batches(model, compute, batches: list, show_progress: bool) -> None:
     after an error or interrupt.
     """
     with ONE_AT_A_TIME:
-        threads, training = torch.get_num_threads(), model.training
+        threads = torch.get_num_threads()
+        modes = [(part, part.training) for part in model.modules()]
         cores = min(threads, len(batches)) if model.device.type == "cpu" else 1
         try:
             model.eval()
@@ -130,7 +131,8 @@ def run_batches(model, compute, batches: list, show_progress: bool) -> None:
                 _side_by_side(compute, batches, cores, show_progress)
         finally:
             torch.set_num_threads(threads)  # new threads inherit the last value, so restore it
-            model.train(training)
+            for part, training in modes:
+                part.training = training
 
 
 def _side_by_side(compute, batches: list, cores: int, show_progress: bool) -> None:

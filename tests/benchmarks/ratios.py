@@ -59,40 +59,6 @@ def encode(quick: bool) -> list[Ratio]:
     return [Ratio(work, "SentenceTransformer.encode", *times, 1.0, f"differ by {apart:.0e}")]
 
 
-def fast(quick: bool) -> list[Ratio]:
-    """The same in fast mode, beside the library in float32."""
-    from course_utils import datasets, encoders
-    from course_utils.evaluation import spearman
-    from course_utils.similarity import pairwise_cosine
-
-    texts, part = course_sentences(64 if quick else 2000), slice(0, 30 if quick else None)
-    exact, ours, theirs = (
-        encoders.load("minilm"), encoders.load("minilm", fast=True), minilm_of_the_library(),
-    )  # fmt: skip
-    sts, found = datasets.load_sts(), {}
-    bank, queries = datasets.load_questions()["text"][part], datasets.load_queries()["text"][part]
-    for encoder in (exact, ours):
-        pairs = (encoder.encode(sts[column][part]) for column in ("sentence1", "sentence2"))
-        rank = 100 * spearman(pairwise_cosine(*pairs), sts["score"][part])
-        found[encoder] = rank, (encoder.encode(queries) @ encoder.encode(bank).T).argmax(axis=1)
-    points = found[ours][0] - found[exact][0]
-    same = (found[ours][1] == found[exact][1]).mean()
-    assert abs(points) <= 0.5, f"Spearman moved by {points:.2f} points"
-    assert same >= 0.98, f"only {same:.1%} of the queries keep their nearest question"
-    times = in_turns(
-        lambda: seconds(lambda: ours.encode(texts, batch_size=32)),
-        lambda: seconds(lambda: theirs.encode(texts, batch_size=32)),
-        3 if quick else ROUNDS,
-    )
-    number = str(ours.model.dtype).removeprefix("torch.")
-    return [
-        Ratio(
-            f"the same, fast mode ({number} here)", "the same, float32", *times, 1.8,
-            f"Spearman {points:+.2f} points, top-1 {same:.1%} the same",
-        )
-    ]  # fmt: skip
-
-
 def search(quick: bool) -> list[Ratio]:
     """Exact top-10 of 200,000 x 384 for 256 queries, beside the two usual ways."""
     import faiss
@@ -102,7 +68,7 @@ def search(quick: bool) -> list[Ratio]:
     from course_utils.search import Index
 
     class Encoder:
-        name, dim = "random", 384
+        name, dim, fingerprint = "random", 384, "random"
 
     n, rng = 5_000 if quick else 200_000, np.random.default_rng(0)
     bank, queries = (rng.standard_normal((m, 384), dtype=np.float32) for m in (n, 256))
@@ -384,7 +350,6 @@ def imports(quick: bool) -> list[Ratio]:
 
 ROWS = {
     "encode": encode,
-    "fast": fast,
     "search": search,
     "nli": nli,
     "sampling": sampling,
