@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForMaskedLM
 
 from course_utils.internal import hub, model_files
+from course_utils.internal.checks import check_top_k
 from course_utils.internal.hub import ASSETS
 from course_utils.internal.texts import check_texts
 
@@ -77,8 +78,7 @@ def fill_mask(text: str, top_k: int = 5, source=ASSETS / "course-bert") -> list[
     Raises the same errors as ``mask_logits``, and ValueError for a top_k outside 1 … vocabulary.
     """
     words, logits = mask_logits(text, source)
-    if not 1 <= top_k <= len(words):
-        raise ValueError(f"top_k must be from 1 to {len(words)}; got {top_k}")
+    check_top_k(top_k, len(words), "the words of the vocabulary")
     # logits -> probabilities that sum to 1
     probabilities = torch.from_numpy(logits).softmax(dim=0)
     # the highest logits first; equal ones in the order of the vocabulary

@@ -153,7 +153,7 @@ def test_a_mask_must_be_there_once():
     for text in ("no gap here", "two [MASK] and [MASK]"):
         with pytest.raises(ValueError, match="write exactly one"):
             masked.fill_mask(text)
-    with pytest.raises(ValueError, match="top_k must be from 1 to 8192"):
+    with pytest.raises(ValueError, match="top_k must be a whole number from 1 to 8192"):
         masked.fill_mask("a [MASK]", top_k=0)
     with pytest.raises(FileNotFoundError, match="no masked language model at"):
         masked.load_masked_lm("no/such/folder/at-all")

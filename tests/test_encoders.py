@@ -561,10 +561,9 @@ ALOUD = """
     import json, sys
     import numpy as np
     from course_utils import encoders
-from course_utils.attention import attention_maps
 
     folder, sentences = sys.argv[1], json.loads(sys.argv[3])
-    for name in ("minilm", "glove", folder):
+    for name in ("minilm", "glove", folder, sys.argv[4]):
         encoder = encoders.load(name)
         encoder.encode([*sentences, "the cat sat on the mat " * 90], batch_size=4)
     encoder.embed(["one"], ["two"])
@@ -587,7 +586,7 @@ from course_utils.attention import attention_maps
     ids=["told to be offline", "nobody answers"],
 )
 def test_without_network_all_is_silent_and_a_hub_id_works_if_fetched_before(
-    network, folder, tmp_path
+    network, folder, plain, tmp_path
 ):
     """The hub's cache is laid out by hand. One id lies in it; for the other, one line says why not.
 
@@ -605,7 +604,7 @@ def test_without_network_all_is_silent_and_a_hub_id_works_if_fetched_before(
     home = {"HF_HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path / "hub")}
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(ALOUD), copy, tmp_path / "expected.npy",
-         json.dumps(SENTENCES)],
+         json.dumps(SENTENCES), plain],
         env={**os.environ, "TRANSFORMERS_OFFLINE": network["HF_HUB_OFFLINE"], **network, **home},
         capture_output=True, text=True, timeout=240,
     )  # fmt: skip

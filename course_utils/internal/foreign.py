@@ -23,37 +23,45 @@ def open_library_model(folder: Path):
     Raises the same errors as ``model_files.open_network``, and ValueError for a model of another
     kind (a cross-encoder, say).
     """
-    from sentence_transformers import SentenceTransformer
-
     model_files.check_folder(folder)
     try:
-        kind = _read(folder / "config_sentence_transformers.json", {}).get("model_type")
-        if kind not in (None, "SentenceTransformer"):
-            raise ValueError(f"it is a {kind}, not a sentence encoder")
-        path = _read(folder / "modules.json", [{"path": ""}])[0]["path"]
-        with hub.quiet():
-            library = SentenceTransformer(
-                str(folder), device="cpu", local_files_only=True, trust_remote_code=False,
-                model_kwargs={"use_safetensors": True, "dtype": torch.float32},
-            )  # fmt: skip
-            model = library.transformers_model
-            if model is not None:
-                # read once more, only for the report: the library keeps it to itself
-                _, report = type(model).from_pretrained(
-                    folder / path, config=model.config, output_loading_info=True, **model_files.READ
-                )
+        library, report = _load(folder)
     except Exception as error:  # each part of a damaged folder fails in its own way
         raise model_files.broken(folder, error) from error
-    if model is not None:
-        model_files.check_weights(folder, model, report)
-        model_files.check_tokenizer(folder, library.tokenizer, model)
+    model = library.transformers_model
+    if model is None:  # a table of word vectors
+        return library.eval()
+    model_files.check_weights(folder, model, report)
+    model_files.check_tokenizer(folder, library.tokenizer, model)
     length = library.max_seq_length
     if not (isinstance(length, int) and length > 0):
         raise model_files.broken(folder, ValueError(f"max_seq_length is {length!r}"))
     # no longer than the network's positions, which the library counts too generously
-    if model is not None:
-        library.max_seq_length = min(length, model_files.longest_text(model) or length)
+    library.max_seq_length = min(length, model_files.longest_text(model) or length)
     return library.eval()
+
+
+def _load(folder: Path) -> tuple:
+    """The ``SentenceTransformer``, and transformers' report on its weights (None without any)."""
+    from sentence_transformers import SentenceTransformer
+
+    kind = _read(folder / "config_sentence_transformers.json", {}).get("model_type")
+    if kind not in (None, "SentenceTransformer"):
+        raise ValueError(f"it is a {kind}, not a sentence encoder")
+    path = _read(folder / "modules.json", [{"path": ""}])[0]["path"]
+    with hub.quiet():
+        library = SentenceTransformer(
+            str(folder), device="cpu", local_files_only=True, trust_remote_code=False,
+            model_kwargs={"use_safetensors": True, "dtype": torch.float32},
+        )  # fmt: skip
+        model = library.transformers_model
+        if model is None:
+            return library, None
+        # read once more, only for the report: the library keeps it to itself
+        _, report = type(model).from_pretrained(
+            folder / path, config=model.config, output_loading_info=True, **model_files.READ
+        )
+    return library, report
 
 
 def _read(path: Path, default):
@@ -81,7 +89,7 @@ class LibraryEncoder:
 
     @property
     def model(self):
-        """The network inside, as transformers knows it."""
+        """The network inside, as transformers knows it; None for a table of word vectors."""
         return self.library.transformers_model
 
     @property

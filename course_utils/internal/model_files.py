@@ -8,7 +8,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -70,10 +70,10 @@ def open_network(folder: Path, kind=AutoModel) -> tuple:
 
 def check_folder(folder: Path) -> None:
     """Refuse a folder without a model, with an adapter, or with pickled weights only."""
-    configs = [folder / "config.json", *folder.glob("*/config.json")]
+    found = any((folder / name).is_file() for name in ("config.json", "modules.json"))
     weights = {path.parent for path in folder.rglob("*.safetensors")}
     pickled = {path.parent for path in folder.rglob("pytorch_model*.bin")}
-    if not any(config.is_file() for config in configs) or not weights or pickled - weights:
+    if not found or not weights or pickled - weights:
         raise FileNotFoundError(
             f"{folder} holds no model that transformers can read: config.json, "
             "model.safetensors and tokenizer.json are needed (pickled weights are not read)"
@@ -128,10 +128,8 @@ def check_tokenizer(folder: Path, tokenizer, model) -> None:
             f"the tokenizer of {folder} has no padding token, so texts cannot share a batch: set "
             "tokenizer.pad_token and save it again"
         )
-    largest, rows = (
-        max(tokenizer.get_vocab().values()),
-        model.get_input_embeddings().weight.shape[0],
-    )
+    largest = max(tokenizer.get_vocab().values())
+    rows = len(model.get_input_embeddings().weight)
     if largest >= rows:
         raise ValueError(
             f"the tokenizer of {folder} has token {largest}, and the network only {rows} tokens: "
@@ -162,10 +160,11 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise FileExistsError(f"{folder} is not empty; choose another name (nothing was saved)")
     target.parent.mkdir(parents=True, exist_ok=True)
-    # what a killed process left more than a day ago
+    # what a killed process left more than a day ago; another process may remove it, too
     for old in target.parent.glob(".saving-*"):
-        if time.time() - old.stat().st_mtime > 24 * 3600:
-            shutil.rmtree(old, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            if time.time() - old.stat().st_mtime > 24 * 3600:
+                shutil.rmtree(old, ignore_errors=True)
     temporary = target.parent / f".saving-{secrets.token_hex(8)}"
     try:
         temporary.mkdir()
@@ -219,7 +218,7 @@ def fingerprint(settings: dict, config, tokenizer, weights: Mapping[str, torch.T
     outside = {"_name_or_path", "transformers_version", "dtype", "architectures"}
     config = config.to_dict() if config else {}
     shape = {key: value for key, value in config.items() if key not in outside}
-    words = repr(tokenizer.get_vocab())
+    words = repr(sorted(tokenizer.get_vocab().items()))
     if backend := getattr(tokenizer, "backend_tokenizer", None):
         words = backend.to_str()
         # what comes before the vocabulary, padding and truncation, changes with every call
