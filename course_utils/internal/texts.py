@@ -25,15 +25,20 @@ def check_texts(texts: Sequence[str]) -> list[str]:
     if not texts:
         raise ValueError("texts is empty: give at least one sentence")
     for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(f"texts[{i}] is {type(text).__name__}, not a string: {text!r}")
-        if not text.strip():
-            raise ValueError(f"texts[{i}] is empty: drop it or give it words")
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"texts[{i}] has a broken character at position {error.start}: {text!r}; "
-                "read its file again with the right encoding, or drop the character"
-            ) from None
+        _check_text(f"texts[{i}]", text)
     return texts
+
+
+def _check_text(place: str, text: str) -> None:
+    """Raise an error that names the ``place`` unless the text is a string with some words."""
+    if not isinstance(text, str):
+        raise TypeError(f"{place} is {type(text).__name__}, not a string: {text!r}")
+    if not text.strip():
+        raise ValueError(f"{place} is empty: drop it or give it words")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{place} has a broken character at position {error.start}: {text!r}; read its file "
+            "again with the right encoding, or drop the character"
+        ) from None
