@@ -27,13 +27,14 @@ MODELS = {
 def serving(key=None):
     """Serve on a free port of this machine while the block runs; yields the server.
 
-    ``server.url`` is its address, ``server.requests`` what it was asked: (method, path, body).
-    With ``key`` it refuses whoever does not send it.
+    ``server.url`` is its address, ``server.requests`` what it was asked: (method, path, body);
+    ``server.keys`` are the keys that came with it. With ``key`` it refuses whoever does not send
+    it.
     """
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.url = f"http://127.0.0.1:{server.server_address[1]}"
     server.key, server.requests, server.qdrant = key, [], QdrantClient(":memory:")
-    server.one_at_a_time = threading.Lock()
+    server.keys, server.one_at_a_time = [], threading.Lock()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -52,6 +53,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(body) if body else {}
         path = self.path.split("?")[0].strip("/").split("/")
         self.server.requests.append((self.command, path[2:], body))
+        self.server.keys.append(self.headers.get("api-key"))
         if self.server.key and self.headers.get("api-key") != self.server.key:
             return self.reply(403, {"status": {"error": "forbidden"}})
         try:

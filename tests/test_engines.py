@@ -4,18 +4,27 @@
 connection, to a stand-in on this machine. Where QDRANT_URL is set it also runs on that server.
 """
 
+import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from qdrant_client import models
 from qdrant_server import serving
 
 from course_utils import encoders
 from course_utils.engines import HnswIndex, IvfPqIndex, QdrantIndex
+from course_utils.internal import index_file
 from course_utils.internal.texts import check_texts
 from course_utils.search import Hit, Index
 
@@ -195,6 +204,146 @@ class TestConformance:
                 stranger.load(path, Letters())
 
 
+# ---- Ties, the stop button, several threads --------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
+def test_ties_go_to_the_earlier_text(kind):
+    """Of 200 equal vectors in the middle of others, and for a query that no text resembles."""
+    rng = np.random.default_rng(0)
+    encoder = Letters()
+    encoder.dim = 50
+    vectors = rng.normal(size=(260, 50)).astype(np.float32)
+    vectors[30:230] = vectors[30]
+    index = kind(encoder, [f"text {i}" for i in range(260)], vectors)
+    for query in (vectors[30], vectors[30] + 0.01):
+        hits = index.search_vectors(query[None], 5)[0]
+        assert [hit.id for hit in hits] == [30, 31, 32, 33, 34]
+        hits = index.search_vectors(query[None], 200)[0]
+        assert [hit.id for hit in hits] == list(range(30, 230))
+    hits = index.search_vectors(np.zeros((1, 50)), 3)[0]
+    assert [hit.id for hit in hits] == [0, 1, 2] and {hit.score for hit in hits} == {0}
+
+
+def words_of(rng, n):
+    """``n`` texts of six letters: nearly all of them have vectors of their own."""
+    return ["".join(rng.choice(list(ALPHABET), 6)) for _ in range(n)]
+
+
+def check_whole(index, texts):
+    """The index holds exactly these texts, each under its own id and with its own vector."""
+    assert len(index) == len(texts)
+    query = Letters().encode(["etaoin shrdlu"])
+    hits = index.search_vectors(query, len(texts))[0]
+    assert sorted(hit.id for hit in hits) == list(range(len(texts)))
+    assert all(hit.text == texts[hit.id] for hit in hits)
+    unit = Letters().encode(texts)
+    cosines = unit @ query[0] / np.linalg.norm(unit, axis=1).clip(1e-9) / np.linalg.norm(query)
+    far = max(abs(hit.score - cosines[hit.id]) for hit in hits)
+    assert far < (0.5 if isinstance(index, IvfPqIndex) else 2e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
+def test_200_interrupts_of_add(kind):
+    """The stop button at any moment: all of the texts are in the index, or none of them."""
+    rng = np.random.default_rng(0)
+    start, batch = words_of(rng, 60), words_of(rng, 40)
+    index, texts, counts = kind.build(Letters(), start), start, {"done": 0, "not done": 0}
+    latest = 0.01  # seconds; adapts, so that about half of them come in time
+    for _ in range(200):
+        moment = rng.uniform(0, latest)
+        timer = threading.Timer(moment, signal.raise_signal, [signal.SIGINT])
+        with pytest.raises(KeyboardInterrupt):
+            timer.start()
+            index.add(batch)
+            while True:  # the interrupt is on its way
+                time.sleep(0.01)
+        timer.join()
+        done = len(index) > len(texts)
+        counts["done" if done else "not done"] += 1
+        latest *= 0.9 if done else 1.1
+        texts = texts + batch if done else texts
+        check_whole(index, texts)
+        if len(texts) > 200:
+            index, texts = kind.build(Letters(), start), start
+    index.add(batch)
+    check_whole(index, texts + batch)
+    assert min(counts.values()) >= 10, counts
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
+def test_threads_may_add_search_and_save_at_once(kind, tmp_path):
+    rng = np.random.default_rng(0)
+    start = words_of(rng, 40)
+    batches = [words_of(rng, 15) for _ in range(30)]
+    index, adding = kind.build(Letters(), start), threading.Event()
+    adding.set()
+
+    def add(some):
+        for batch in some:
+            index.add(batch)
+
+    def look(number):
+        looks = 0
+        while adding.is_set() or not looks:
+            top_k = len(index)
+            hits = index.search_vectors(Letters().encode(["etaoin"]), top_k)[0]
+            assert len({hit.id for hit in hits}) == top_k
+            saved = kind.load(index.save(tmp_path / f"bank {number}"), Letters())
+            assert len(saved) >= top_k and (len(saved) - len(start)) % 15 == 0
+            looks += 1
+
+    with ThreadPoolExecutor(5) as threads:
+        adds = [threads.submit(add, batches[i::3]) for i in range(3)]
+        looks = [threads.submit(look, number) for number in range(2)]
+        try:
+            for added in adds:
+                added.result()
+        finally:
+            adding.clear()
+        for looked in looks:
+            looked.result()
+    found = index.search("etaoin", len(index))
+    texts = [hit.text for hit in sorted(found, key=lambda hit: hit.id)]
+    check_whole(index, texts)
+    assert texts[:40] == start
+    parts = [texts[i : i + 15] for i in range(40, len(texts), 15)]
+    assert sorted(parts) == sorted(batches)
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
+def test_an_add_that_fails_half_way_is_not_done(kind, monkeypatch, stand_in):
+    """Memory ends, or the server refuses, after the first of several requests."""
+    rng = np.random.default_rng(0)
+    start, many = words_of(rng, 20), words_of(rng, 600)
+    index = kind.build(Letters(), start)
+
+    def fails(*_, **__):
+        raise ValueError("no more room")
+
+    if kind is QdrantIndex and index.url == SERVER and SERVER:
+        pytest.skip("a real server cannot be told to fail")
+    if kind is QdrantIndex:
+        qdrant = stand_in.qdrant if index.url else index.client
+        upsert, calls = qdrant.upsert, []
+
+        def once(*args, **more):
+            calls.append(args)
+            return upsert(*args, **more) if len(calls) == 1 else fails()
+
+        monkeypatch.setattr(qdrant, "upsert", once)
+    elif kind is Index:
+        monkeypatch.setattr(np, "concatenate", fails)
+    else:
+        monkeypatch.setattr(type(index.structure), "add", fails)
+    with pytest.raises((ValueError, ConnectionError)):
+        index.add(many)
+    monkeypatch.undo()
+    check_whole(index, start)
+    index.add(many)
+    check_whole(index, start + many)
+
+
 # ---- What each engine is for --------------------------------------------------------------------
 
 
@@ -284,6 +433,25 @@ def test_ivfpq_opens_all_cells_when_a_few_hold_too_little(ivfpq, words, monkeypa
     assert all(len(hits) == 2000 for hits in ivfpq.search_vectors(words[3][:3], 2000))
 
 
+def test_hnsw_finds_every_text_among_many_equal_ones(tmp_path):
+    """A graph of equal vectors links them only to each other: the others could not be reached."""
+    rng = np.random.default_rng(0)
+    encoder = Letters()
+    encoder.dim = 50
+    others = rng.normal(size=(60, 50)).astype(np.float32)
+    vectors = np.concatenate([np.repeat(others[:1], 200, axis=0), others])
+    index = HnswIndex(encoder, [f"text {i}" for i in range(260)], vectors)
+    assert index.structure.ntotal == 60
+    with index._lock:
+        index._extend(["again"] * 200, index._bank.structure.reconstruct_n(0, 1).repeat(200, 0))
+    for made in (index, HnswIndex.load(index.save(tmp_path / "bank"), encoder)):
+        hits = [hits[0] for hits in made.search_vectors(others, 1)]
+        assert [hit.id for hit in hits] == [0, *range(201, 260)]
+        assert {hit.score for hit in hits} == {1.0} and made.structure.ntotal == 60
+        ids = [hit.id for hit in made.search_vectors(others[:1], 401)[0]]
+        assert ids == [*range(201), *range(260, 460)]
+
+
 # ---- Qdrant -------------------------------------------------------------------------------------
 
 
@@ -345,3 +513,70 @@ def test_no_server_is_said(monkeypatch):
         monkeypatch.setenv("QDRANT_URL", url)
         with pytest.raises(ConnectionError, match=f"no Qdrant server answers at {url}.*unset QDR"):
             QdrantIndex.build(Letters(), BANK)
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
+def test_the_key_goes_to_no_other_address(stand_in, monkeypatch, tmp_path):
+    """Not to the one in a file from somebody else, nor to one that a call names."""
+    with serving() as stranger:
+        path = QdrantIndex.build(Letters(), BANK, url=stranger.url).save(tmp_path / "bank")
+        stranger.keys.clear()
+        monkeypatch.setenv("QDRANT_API_KEY", "secret")
+        monkeypatch.setenv("QDRANT_URL", stand_in.url)
+        assert QdrantIndex.load(path, Letters()).search("xyz", 1)[0].id == 2
+        QdrantIndex.build(Letters(), BANK, url=stranger.url)
+        assert set(stranger.keys) == {None} and len(stranger.keys) > 5
+        QdrantIndex.build(Letters(), BANK)
+        assert stand_in.keys[-1] == "secret"
+
+
+@pytest.mark.parametrize(
+    "server", [["http://127.0.0.1:9", "x/points/delete"], ["file:///etc", f"course-{'0' * 32}"], []]
+)
+def test_a_crafted_server_file_is_refused(server, tmp_path):
+    index = QdrantIndex.build(Letters(), BANK)
+    parts = {"server.json": json.dumps(server).encode()}
+    path = index_file.write(tmp_path / "bank", index_file.owner(index), parts)
+    with pytest.raises(ValueError, match="is damaged"):
+        QdrantIndex.load(path, Letters())
+
+
+def test_an_add_that_was_killed_does_not_count(tmp_path):
+    """Another process uploaded two of five points and died: they are in no hit, and go."""
+    with serving() as server:
+        index = QdrantIndex.build(Letters(), BANK, url=server.url)
+        path = index.save(tmp_path / "bank")
+        points = [
+            models.PointStruct(id=8 + i, vector=[1.0] * 26, payload={"text": "half", "of": [8, 13]})
+            for i in range(2)
+        ]
+        server.qdrant.upsert(index.collection, points)
+        again = QdrantIndex.load(path, Letters())
+        assert len(again) == 8 and {hit.text for hit in again.search(ALPHABET, 8)} == {*BANK}
+        again.add([ALPHABET])
+        assert [hit[:2] for hit in again.search(ALPHABET, 1)] == [(8, ALPHABET)]
+        assert len(QdrantIndex.load(path, Letters())) == 9
+        with pytest.raises(ConnectionError, match="holds 9 texts instead of 8: another process"):
+            index.add(["would take the same id"])
+        assert [hit[:2] for hit in again.search(ALPHABET, 1)] == [(8, ALPHABET)]
+
+
+def test_a_build_that_fails_leaves_no_collection(monkeypatch):
+    def full(*_):
+        raise ValueError("no room")
+
+    with serving() as server:
+        monkeypatch.setattr(server.qdrant, "upsert", full)
+        with pytest.raises(ConnectionError, match="refused"):
+            QdrantIndex.build(Letters(), BANK, url=server.url)
+        assert server.qdrant.get_collections().collections == []
+
+
+def test_the_stand_in_refuses_what_the_published_models_refuse():
+    with serving() as server:
+        index = QdrantIndex.build(Letters(), BANK, url=server.url)
+        for path, body in (("points/count", {"exakt": True}), ("points/delete", {"points": [[]]})):
+            url = f"{server.url}/collections/{index.collection}/{path}?wait=true"
+            asked = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
+            with pytest.raises(urllib.error.HTTPError, match="422"):
+                urllib.request.urlopen(asked)
