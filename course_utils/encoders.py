@@ -124,13 +124,9 @@ class TransformerEncoder:
 
     def tokenize(self, texts: Sequence[str]):
         """``input_ids`` and ``attention_mask``, both ``(b, t)`` int64; longer texts are cut."""
-        return self.tokenizer(
-            check_texts(texts),
-            padding=True,
-            truncation=True,
-            max_length=self.max_length,
-            return_tensors="pt",
-        ).to(self.model.device)
+        cut = {"truncation": True, "max_length": self.max_length}
+        batch = self.tokenizer(check_texts(texts), padding=True, return_tensors="pt", **cut)
+        return batch.to(self.model.device)
 
     def pool(self, batch):
         """Sentence vectors ``(b, dim)`` of a tokenized batch, with gradient."""
@@ -139,8 +135,8 @@ class TransformerEncoder:
         return self._pooled(states, batch["attention_mask"])
 
     def _pooled(self, states, attention_mask):
-        # token vectors -> one vector for each sentence: (b, t, dim) -> (b, dim)
-        pooled = POOLINGS[self.pooling](states, attention_mask)
+        # token vectors -> one vector for each sentence, in float32: (b, t, dim) -> (b, dim)
+        pooled = POOLINGS[self.pooling](states.float(), attention_mask)
         # some models scale it to length 1
         return torch.nn.functional.normalize(pooled, dim=1) if self.normalize else pooled
 
