@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cosine_similarity, cross_entropy
+from torch.nn.functional import cosine_similarity, cross_entropy, normalize
 
 NLI_PARTS = ("u", "v", "|u-v|")
 
@@ -21,9 +21,11 @@ def nli_features(u: Tensor, v: Tensor, parts: tuple[str, ...] = NLI_PARTS) -> Te
     Raises ValueError for an unknown part or vectors of different shapes.
     """
     _check_same_shape(u, v)
+    # every part is (b, d)
     made = {"u": u, "v": v, "|u-v|": (u - v).abs(), "u*v": u * v}
     if unknown := [part for part in parts if part not in made]:
         raise ValueError(f"unknown parts {unknown}; choose among {list(made)}")
+    # put the chosen parts side by side: (b, d) each -> (b, len(parts) * d)
     return torch.cat([made[part] for part in parts], dim=1)
 
 
@@ -40,23 +42,31 @@ def nli_loss(
 ) -> Tensor:
     """Soft-max classification: ``cross_entropy(W (u, v, |u - v|), label)``, in nats.
 
-    labels: ``(b,)`` int64. Raises ValueError as ``nli_features``.
+    labels: ``(b,)`` int64. Raises the same errors as ``nli_features``.
     """
-    return cross_entropy(head(nli_features(u, v, parts)), labels)
+    # what the classifier sees of each pair: (b, d) twice -> (b, 3d)
+    features = nli_features(u, v, parts)
+    # one number for each label: (b, 3d) -> (b, 3)
+    logits = head(features)
+    # the probability of the right label, as a loss: (b, 3) -> ()
+    return cross_entropy(logits, labels)
 
 
 def sts_loss(u: Tensor, v: Tensor, scores: Tensor) -> Tensor:
     """Regression: ``mean((cos(u, v) - score)^2)``, scores ``(b,)`` scaled to [0, 1].
 
-    Raises ValueError when a score lies outside [-1, 1] (divide a 0-5 scale by 5 first), and for
+    Raises ValueError when a score is outside [-1, 1] (divide a 0-5 scale by 5 first), and for
     another number of scores than pairs.
     """
     _check_same_shape(u, v)
     if scores.shape != u.shape[:1]:  # broadcasting would compare every pair with every score
         raise ValueError(f"give one score for each pair, ({len(u)},); got {tuple(scores.shape)}")
-    if scores.numel() and scores.abs().max() > 1:
+    if not (scores.abs() <= 1).all():
         raise ValueError("scores must be cosines: divide a 0-5 scale by 5 first")
-    return ((cosine_similarity(u, v) - scores) ** 2).mean()
+    # how close each pair is now: (b, d) twice -> (b,)
+    cosines = cosine_similarity(u, v)
+    # how far that is from what people said, squared and averaged: (b,) -> ()
+    return ((cosines - scores) ** 2).mean()
 
 
 def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0) -> Tensor:
@@ -67,24 +77,46 @@ def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: flo
     """
     _check_same_shape(anchor, positive)
     _check_same_shape(anchor, negative)
-    if margin < 0:
+    if not margin >= 0:
         raise ValueError(f"margin must be 0 or more; got {margin}")
-    pull, push = (anchor - positive).norm(dim=1), (anchor - negative).norm(dim=1)
-    return (pull - push + margin).clamp(min=0).mean()
+    # the two distances of each anchor: (b, d) -> (b,)
+    to_positive = (anchor - positive).norm(dim=1)
+    to_negative = (anchor - negative).norm(dim=1)
+    # what is missing until the negative is far enough; nothing is missing below 0
+    missing = (to_positive - to_negative + margin).clamp(min=0)
+    return missing.mean()
 
 
-def in_batch_loss(anchor: Tensor, positive: Tensor, scale: float = 20.0) -> Tensor:
+def in_batch_loss(
+    anchor: Tensor, positive: Tensor, negative: Tensor | None = None, scale: float = 20.0
+) -> Tensor:
     """In-batch negatives ("multiple negatives ranking"): each anchor must find its own positive.
 
-    ``cross_entropy(scale * cos(a_i, p_j), i)``: every other positive of the batch is a negative,
-    so two rows of one batch must not mean the same. Raises ValueError for unequal shapes.
+    ``cross_entropy(scale * cos(a_i, c_j), i)``, where the candidates ``c`` are the positives of
+    the whole batch, so that the positive of every other row is a negative. ``negative (b, d)``
+    adds one hard negative for each row, and all rows see all of them. Two rows of one batch must
+    not mean the same. Raises ValueError for unequal shapes and a scale that is not above 0.
     """
     _check_same_shape(anchor, positive)
-    cosines = cosine_similarity(anchor[:, None], positive[None], dim=2)
-    return cross_entropy(scale * cosines, torch.arange(len(anchor), device=anchor.device))
+    if not scale > 0:
+        raise ValueError(f"scale must be more than 0; got {scale}")
+    # all that an anchor may choose from: (b, d), with hard negatives (2b, d)
+    candidates = positive
+    if negative is not None:
+        _check_same_shape(anchor, negative)
+        candidates = torch.cat([positive, negative])
+    # cosines of every anchor with every candidate, one product of unit vectors: (b, b) or (b, 2b)
+    cosines = normalize(anchor, dim=1) @ normalize(candidates, dim=1).T
+    # the right candidate of row i is number i
+    own = torch.arange(len(anchor), device=anchor.device)
+    return cross_entropy(scale * cosines, own)
 
 
 def _check_same_shape(u: Tensor, v: Tensor) -> None:
+    """Raise ValueError unless both are ``(b, d)``, with the same ``b`` and ``d``."""
+    for vectors in (u, v):
+        if not isinstance(vectors, Tensor):
+            raise ValueError(f"sentence vectors must be tensors (batch, dim); got {vectors!r}")
     if u.ndim != 2 or u.shape != v.shape:
         raise ValueError(
             f"sentence vectors must both be (batch, dim); got {tuple(u.shape)} and {tuple(v.shape)}"

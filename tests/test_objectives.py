@@ -112,20 +112,21 @@ def test_triplet_loss_equals_the_library(ours, theirs, margin):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("groups", [(A, B), (A, B, C)], ids=["pairs", "with hard negatives"])
 @pytest.mark.parametrize("scale", [1.0, 20.0])
-def test_in_batch_loss_equals_multiple_negatives_ranking_loss(ours, theirs, scale):
+def test_in_batch_loss_equals_multiple_negatives_ranking_loss(ours, theirs, scale, groups):
     from sentence_transformers.sentence_transformer.losses import MultipleNegativesRankingLoss
 
     library = MultipleNegativesRankingLoss(theirs, scale=scale)
-    found = objectives.in_batch_loss(*ours.embed(A, B), scale)
-    expected = library(features(theirs, A, B), None)
+    found = objectives.in_batch_loss(*ours.embed(*groups), scale=scale)
+    expected = library(features(theirs, *groups), None)
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
     found, expected = gradients(ours.model, found), gradients(theirs[0].model, expected)
     for name, gradient in found.items():
         assert torch.allclose(gradient, expected[name], rtol=1e-4, atol=1e-5 * scale), name
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 8), st.integers(1, 20), st.integers(0, 2**32))
 def test_equal_to_the_library_on_random_vectors(b, dim, seed):
     """The libraries' own arithmetic, no model needed."""
@@ -149,6 +150,10 @@ def test_equal_to_the_library_on_random_vectors(b, dim, seed):
         (
             objectives.in_batch_loss(a, p),
             in_batch.compute_loss_from_embeddings([a, p], None),
+        ),
+        (
+            objectives.in_batch_loss(a, p, n),
+            in_batch.compute_loss_from_embeddings([a, p, n], None),
         ),
     ]
     for ours, theirs in pairs:
@@ -181,6 +186,7 @@ def test_in_batch_loss_is_small_only_when_each_finds_its_own():
     eye = torch.eye(4)
     assert objectives.in_batch_loss(eye, eye).item() < 1e-6
     assert objectives.in_batch_loss(eye, eye.roll(1, dims=0)).item() > 19
+    assert objectives.in_batch_loss(eye, eye, eye).item() == pytest.approx(math.log(2), abs=1e-6)
     same = torch.ones(4, 3)
     assert objectives.in_batch_loss(same, same).item() == pytest.approx(math.log(4))
 
@@ -210,6 +216,7 @@ class TestErrors:
             lambda: objectives.triplet_loss(self.u, self.v, self.u),
             lambda: objectives.triplet_loss(self.u, self.u, self.v),
             lambda: objectives.in_batch_loss(self.u, self.v),
+            lambda: objectives.in_batch_loss(self.u, self.u, self.v),
         ):
             with pytest.raises(ValueError, match=message):
                 call()
@@ -222,7 +229,7 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"unknown parts \['u-v'\]; choose among"):
             objectives.nli_features(self.u, self.u, ("u", "u-v"))
 
-    @pytest.mark.parametrize("score", [5.0, -1.5])
+    @pytest.mark.parametrize("score", [5.0, -1.5, float("nan")])
     def test_scores_on_another_scale(self, score):
         with pytest.raises(ValueError, match="divide a 0-5 scale by 5 first"):
             objectives.sts_loss(self.u, self.u, torch.tensor([0.5, score]))
@@ -233,6 +240,31 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"one score for each pair, \(2,\); got"):
             objectives.sts_loss(self.u, self.u, torch.full(shape, 0.5))
 
-    def test_negative_margin(self):
-        with pytest.raises(ValueError, match="margin must be 0 or more; got -1"):
-            objectives.triplet_loss(self.u, self.u, self.u, margin=-1)
+    @pytest.mark.parametrize("margin", [-1, float("nan")])
+    def test_negative_margin(self, margin):
+        with pytest.raises(ValueError, match=f"margin must be 0 or more; got {margin}"):
+            objectives.triplet_loss(self.u, self.u, self.u, margin=margin)
+
+    @pytest.mark.parametrize("scale", [0, -20, float("nan")])
+    def test_scale(self, scale):
+        with pytest.raises(ValueError, match=f"scale must be more than 0; got {scale}"):
+            objectives.in_batch_loss(self.u, self.u, scale=scale)
+
+    def test_a_number_where_the_negatives_belong(self):
+        with pytest.raises(ValueError, match="must be tensors .*; got 20.0"):
+            objectives.in_batch_loss(self.u, self.u, 20.0)
+
+
+def test_in_batch_loss_needs_no_more_memory_than_its_matrix():
+    """A row of the batch with every other row, (b, b, d), would be 400 MB here."""
+    a, p = torch.randn(2, 512, 384)
+    a.requires_grad_()
+    sizes = []
+
+    def note(tensor):
+        sizes.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        objectives.in_batch_loss(a, p, p).backward()
+    assert max(sizes) <= 2 * 512 * 512
