@@ -1,6 +1,7 @@
 """A hub that is busy or breaks off: the right model or a clear error, soon."""
 
 import json
+import shutil
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +28,7 @@ class Hub(BaseHTTPRequestHandler):
         folder, path = self.server.folder, self.path.split("?")[0]
         files = [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()]
         part, status = self.server.broken
+        self.server.asked += 1
         if part and part in path:
             if status is not None:  # else the connection is closed without an answer
                 self.answer(status)
@@ -70,7 +72,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def server(folder, tmp_path, monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    server.folder, server.broken = folder, ("", 0)
+    server.folder, server.broken, server.asked = folder, ("", 0), 0
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     url = constants.ENDPOINT + "/{repo_id}/resolve/{revision}/{filename}"
@@ -106,14 +108,16 @@ def test_a_busy_hub_is_an_error_and_the_next_try_is_right(server, folder, part, 
         encoders.load("org/model")
     server.broken = "", 0
     check(encoders.load("org/model"), folder)
-    # and when it is busy again, there is the copy
-    server.broken = "/", status
+    # and when it is busy again, there is the copy, after one question
+    server.broken, server.asked = ("/", status), 0
     check(encoders.load("org/model"), folder)
+    assert server.asked == 1
 
 
 def test_a_cache_without_the_settings_is_not_enough(server, folder, tmp_path, monkeypatch):
-    """As transformers alone fills it."""
+    """As transformers alone fills it, without the hub's list of files."""
     encoders.load("org/model")
+    shutil.rmtree(next(tmp_path.rglob("trees")))
     (next(tmp_path.rglob("snapshots/*")) / "modules.json").unlink()
     server.broken = "/", 503
     with pytest.raises(FileNotFoundError, match="cannot get 'org/model' from the hub"):
