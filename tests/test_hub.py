@@ -114,14 +114,15 @@ def test_a_busy_hub_is_an_error_and_the_next_try_is_right(server, folder, part, 
     assert server.asked == 1
 
 
-def test_a_cache_without_the_settings_is_not_enough(server, folder, tmp_path, monkeypatch):
-    """As transformers alone fills it, without the hub's list of files."""
+def test_a_cache_without_the_settings_is_not_enough(server, tmp_path):
+    """As transformers alone fills it: without the hub's list of files, and under another id."""
     encoders.load("org/model")
-    shutil.rmtree(next(tmp_path.rglob("trees")))
-    (next(tmp_path.rglob("snapshots/*")) / "modules.json").unlink()
+    other = (tmp_path / "models--org--model").rename(tmp_path / "models--org--other")
+    shutil.rmtree(other / "trees")
+    (next(other.glob("snapshots/*")) / "modules.json").unlink()
     server.broken = "/", 503
-    with pytest.raises(FileNotFoundError, match="cannot get 'org/model' from the hub"):
-        encoders.load("org/model")
+    with pytest.raises(FileNotFoundError, match="cannot get 'org/other' from the hub"):
+        encoders.load("org/other")
 
 
 def test_a_masked_model_that_is_not_there_is_said_at_once(server):
