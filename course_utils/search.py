@@ -1,9 +1,8 @@
 """An exact index of sentence vectors: encode the bank once, then compare one query with all.
 
 ``Index.build`` → ``add`` → ``search`` → ``save`` / ``Index.load``. The vectors are kept
-normalised, so the cosine of a query with the whole bank is one matrix product; nothing is
-approximated. An index belongs to the model that made its vectors, and refuses every other one.
-``engines`` has indexes with the same interface for banks that one matrix product is too slow for.
+normalised, so the cosine of a query with the whole bank is one matrix product. An index belongs to
+the model that made its vectors. ``engines`` has the same interface for banks that are too large.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from course_utils.internal import index_file
-from course_utils.internal.checks import check_top_k
+from course_utils.internal.checks import check_strings, check_top_k
 from course_utils.internal.texts import check_texts
 from course_utils.similarity import normalize
 
@@ -32,8 +31,7 @@ class Hit(NamedTuple):
 class Index:
     """Texts and their normalised embeddings ``(n, dim)`` float32, made by one encoder.
 
-    Several threads may use it at once. An ``add`` is done or, after an error or the stop button,
-    not done at all.
+    Several threads may use it at once. An ``add`` is done, or after an error not done at all.
     """
 
     def __init__(self, encoder, texts: Sequence[str], embeddings: np.ndarray):
@@ -57,11 +55,7 @@ class Index:
         return len(self.texts)
 
     def add(self, texts: Sequence[str]) -> None:
-        """Encode more texts and append them; those already here are not encoded again.
-
-        Raises ValueError when the encoder was trained since the index was built.
-        """
-        # all that can fail for a text comes first: nothing has changed yet
+        """Encode more texts and append them; ValueError when the encoder was trained since."""
         texts = check_texts(texts)
         texts, embeddings = _checked(self.encoder, texts, self.encoder.encode(texts))
         if self.encoder.fingerprint != self.fingerprint:
@@ -73,10 +67,9 @@ class Index:
     def search(self, query: str, top_k: int = 5, threshold: float | None = None) -> list[Hit]:
         """The ``top_k`` texts closest to ``query`` by cosine, best first; one model pass.
 
-        Cosines are rounded to 6 decimals, which is what float32 vectors carry, so that equal
-        texts are tied; ties go to the earlier text. With a ``threshold`` only hits of at least
-        that cosine are returned, which may be none: "no match" is an answer. Raises ValueError
-        unless ``1 <= top_k <= len(index)`` and ``-1 <= threshold <= 1``.
+        Cosines are rounded to 6 decimals, which is what float32 carries; ties go to the earlier
+        text. With a ``threshold`` only hits of at least that cosine are returned, maybe none.
+        Raises ValueError unless ``1 <= top_k <= len(index)`` and ``-1 <= threshold <= 1``.
         """
         return self.search_vectors(self.encoder.encode([query]), top_k, threshold)[0]
 
@@ -107,8 +100,7 @@ class Index:
         self._bank = texts, embeddings
 
     def _extend(self, texts: list[str], embeddings: np.ndarray) -> None:
-        # the new bank is made apart and takes the old one's place in a single assignment, so a
-        # search in another thread, or an interrupt, meets the old bank or the new one
+        # one assignment: a search in another thread, or an interrupt, meets the old bank or the new
         self._bank = self.texts + texts, np.concatenate([self.embeddings, embeddings])
 
     def _nearest(self, queries: np.ndarray, top_k: int) -> list[list[Hit]]:
@@ -145,8 +137,7 @@ class Index:
     def load(cls, path: str | Path, encoder) -> Index:
         """Read an index that ``save`` wrote, for the encoder that made it.
 
-        Raises FileNotFoundError, and ValueError for a foreign or damaged file or when
-        another encoder made it (its vectors would mean nothing to this one).
+        Raises FileNotFoundError, and ValueError for a foreign or damaged file or another encoder.
         """
         index = cls.__new__(cls)
         index._bind(encoder)
@@ -158,9 +149,8 @@ class Index:
 def near_rows(queries: np.ndarray, embeddings: np.ndarray, top_k: int) -> list[np.ndarray]:
     """For each of ``queries (q, dim)`` the rows of ``embeddings (n, dim)`` that may be its best.
 
-    The ``top_k`` best are among them. The ``top_k``-th best of *some* rows is never better than
-    the ``top_k``-th best of all rows, so every row below it can be left out at once, and only
-    the few rows that stay are ever sorted.
+    The ``top_k``-th best of *some* rows is never better than that of all rows, so every row below
+    it can be left out at once, and only the few rows that stay are ever sorted.
     """
     # take some rows, evenly spread: 8,192 or more, at least 4 times top_k
     step = max(1, len(embeddings) // max(8192, 4 * top_k))
@@ -198,10 +188,7 @@ def best_hits(rows: np.ndarray, scores: np.ndarray, texts, top_k: int) -> list[H
 
 def _checked(encoder, texts: Sequence[str], embeddings) -> tuple[list[str], np.ndarray]:
     """The texts as a list and their vectors, normalised; ValueError unless they fit together."""
-    texts = list(texts)
-    for i, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(f"texts[{i}] is {type(text).__name__}, not a string: {text!r}")
+    texts = check_strings(texts)
     embeddings = normalize(np.asarray(embeddings, dtype=np.float32))
     if embeddings.shape != (len(texts), encoder.dim):
         raise ValueError(

@@ -1,8 +1,19 @@
-"""Checks of a reader's numbers that several lessons share."""
+"""Checks of what a reader hands in, shared by several lessons."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+
+def check_strings(texts: Sequence[str]) -> list[str]:
+    """``texts`` as a list; TypeError unless they are strings, which may be empty here."""
+    texts = list(texts)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(f"texts[{i}] is {type(text).__name__}, not a string: {text!r}")
+    return texts
 
 
 def check_top_k(top_k: int, n: int, what: str) -> int:
