@@ -3,6 +3,7 @@
 import os
 import tempfile
 
+import hypothesis
 import matplotlib
 import pytest
 
@@ -15,6 +16,15 @@ lab.use_own_settings()
 # Models that notebook 3 saves while being tested go away with the tests, not into my-models/.
 _models = tempfile.TemporaryDirectory(prefix="course-models-", ignore_cleanup_errors=True)
 os.environ["COURSE_MODELS"] = _models.name
+
+# A busy machine may take long for one example. Under CI the examples are the same in every run.
+hypothesis.settings.register_profile(
+    "course",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("course")
 
 # No windows from unit tests. Not in the environment: kernels draw into their notebook.
 os.environ.pop("MPLBACKEND", None)

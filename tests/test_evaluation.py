@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import sklearn.metrics
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from course_utils import evaluation
@@ -19,7 +19,6 @@ def test_ranks_equal_scipy(values):
     assert evaluation.ranks(values).tolist() == scipy.stats.rankdata(values).tolist()
 
 
-@settings(deadline=None)
 @given(PAIRS)
 def test_correlations_equal_scipy(pairs):
     x, y = np.array(pairs).T
@@ -73,7 +72,6 @@ def slow_first_hit(row, bank_groups, group):
     return min(ranks)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(1, 12), st.integers(0, 2**32))
 def test_hits_recall_and_mrr_equal_a_slow_loop(q, n, seed):
     rng = np.random.default_rng(seed)

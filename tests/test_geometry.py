@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from course_utils import plots, widgets
@@ -28,7 +28,6 @@ def reference(positive, negative, margin, anchor):
     return loss.item(), [-p.grad[0].numpy() for p in points]
 
 
-@settings(deadline=None)
 @given(POINT, POINT, st.floats(0.01, 3), POINT)
 def test_triplet_state_equals_pytorch_with_gradients(positive, negative, margin, anchor):
     state = widgets.triplet.triplet_state(positive, negative, margin, anchor)
@@ -84,7 +83,6 @@ def test_triplet_state_refuses(arguments, words):
         widgets.triplet.triplet_state(*arguments)
 
 
-@settings(deadline=None)
 @given(st.floats(0, 10), st.floats(-720, 720))
 def test_polar(distance, degrees):
     expected = distance * np.exp(1j * np.deg2rad(degrees))
@@ -153,7 +151,6 @@ def test_the_push_points_outwards():
     assert line["y2"] < line["y1"] < widgets.triplet.HEIGHT / 2
 
 
-@settings(deadline=None)
 @given(st.floats(0, 3), st.floats(-180, 180))
 def test_the_sliders_points_and_their_names_stay_inside_the_drawing(distance, degrees):
     svg = drawn(widgets.triplet.triplet_state(widgets.triplet.polar(distance, degrees), (1, 0), 1))
@@ -173,7 +170,6 @@ def written(svg):
 STEPPED = st.integers(12, 58), st.integers(-36, 36)  # the sliders' steps: 0.05 and 5 degrees
 
 
-@settings(deadline=None)
 @given(STEPPED[0], STEPPED[1], STEPPED[0], STEPPED[1], st.integers(0, 40))
 def test_no_arrow_runs_through_a_word(d_ap, angle_p, d_an, angle_n, margin):
     points = [widgets.triplet.polar(d / 20, 5 * a) for d, a in ((d_ap, angle_p), (d_an, angle_n))]

@@ -24,7 +24,7 @@ def test_by_hand():
     assert max_pool(x, mask).tolist() == [[3.0, -5.0]]  # the padding's 99 is not seen, nor a 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     lengths=st.lists(st.integers(1, 9), min_size=1, max_size=6),
     extra=st.integers(0, 4),

@@ -40,7 +40,7 @@ def test_the_table_of_the_notes(temperature, expected):
     assert sampling.softmax([1, 3], temperature).round(2).tolist() == expected
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ROW)
 def test_softmax_equals_scipy_and_torch(logits):
     ours, ours_log = sampling.softmax(logits), sampling.log_softmax(logits)
@@ -54,7 +54,7 @@ def test_softmax_equals_scipy_and_torch(logits):
     np.testing.assert_allclose(ours, np.exp(ours_log), rtol=1e-9, atol=1e-300)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ROW, TEMPERATURE)
 def test_any_temperature_gives_a_distribution_in_the_order_of_the_logits(logits, temperature):
     p = sampling.softmax(logits, temperature)
@@ -123,7 +123,7 @@ def test_greedy_is_argmax_the_first_one_if_tied(logits):
     assert p.sum() == 1 and p[np.argmax(logits)] == 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ROW, st.data())
 def test_top_k_is_the_first_k_of_a_stable_sort(logits, data):
     """Exactly k survive, ties or not; of equal logits the earlier ones."""
@@ -140,7 +140,7 @@ def test_top_k_keeps_exactly_k_of_ties_where_transformers_keeps_all():
     assert torch.isfinite(theirs).sum() == 3
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ROW, st.floats(0.001, 1))
 def test_top_p_is_the_smallest_set_of_best_tokens_that_reaches_p(logits, p):
     kept = np.isfinite(sampling.top_p(logits, p))
@@ -198,7 +198,7 @@ def test_a_vocabulary_of_100_000_words():
     np.testing.assert_array_equal(kept, theirs)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     arrays(np.float64, st.integers(1, 12), elements=MILD).filter(lambda z: z.max() > -np.inf),
     st.sampled_from([0.5, 1.0, 2.0]),

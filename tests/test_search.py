@@ -11,7 +11,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_utils.internal.index_file import FORMAT
@@ -65,7 +65,6 @@ def test_by_hand(index):
     assert [hit.score for hit in hits] == pytest.approx(expected, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 30), st.integers(1, 8), st.integers(0, 2**32), st.data())
 def test_equal_to_a_slow_loop(n, dim, seed, data):
     """Best first, ties by position, the threshold applied: for any number of queries."""

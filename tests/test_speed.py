@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tiny_bert import SENTENCES, save_tiny_bert, tiny_config, tiny_tokenizer
 from transformers import BertModel, RobertaConfig, RobertaModel
@@ -14,7 +14,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 token_ids = st.lists(st.integers(1, 40), min_size=1, max_size=120)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 96), min_size=1, max_size=60))
 def test_every_text_has_one_place_and_no_row_overflows(lengths):
     rows = speed.rows_of(lengths, 96)
@@ -24,7 +23,6 @@ def test_every_text_has_one_place_and_no_row_overflows(lengths):
     assert sum(filled[i] + filled[j] <= 96 for i in range(len(rows)) for j in range(i)) == 0
 
 
-@settings(deadline=None)
 @given(st.lists(token_ids, min_size=1, max_size=12))
 def test_unpacking_gives_back_what_was_packed(texts):
     batch, owner = speed.pack_rows(texts)

@@ -7,7 +7,7 @@ from html import unescape
 import ipywidgets
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from course_utils import masked, plots, sampling, widgets
@@ -46,7 +46,6 @@ def shown(html):
 # ---- what is computed ---------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40), st.integers(0, 2**32), st.floats(0.05, 5), st.floats(0.05, 1), st.data())
 def test_explore_equals_the_sampling_functions(n, seed, temperature, top_p, data):
     """Temperature, then top-k, then top-p; with ties, too."""
