@@ -13,32 +13,37 @@ from course_utils.internal.checks import check_top_k
 
 
 def log_softmax(logits, temperature: float = 1.0) -> np.ndarray:
-    """``log P_i = z_i/T - log sum_j exp(z_j/T)``: shape of ``logits``, float64, finite or -inf.
+    """The logarithm of each token's probability: ``log P_i = z_i/T - log sum_j exp(z_j/T)``.
 
-    The maximum is subtracted first, so nothing overflows. Raises ValueError for a temperature
-    that is not a positive number, for NaN or +inf logits, and for a row that is all -inf.
+    Shape of ``logits``, float64, finite or -inf. Raises ValueError for a temperature that is not
+    a positive number, for NaN or +inf logits, and for a row that is all -inf.
     """
+    # the best token at 0, so that nothing overflows: (..., vocab)
     shifted = _shifted(logits, temperature)
+    # subtract the logarithm of each row's sum: (..., vocab) - (..., 1)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
 def softmax(logits, temperature: float = 1.0) -> np.ndarray:
-    """``P_i = exp(z_i/T) / sum_j exp(z_j/T)``: shape of ``logits``, float64, rows sum to 1.
+    """Logits to probabilities: ``P_i = exp(z_i/T) / sum_j exp(z_j/T)``; each row sums to 1.
 
-    Three passes over the row: its maximum, the sum of exponentials, the division.
-    T -> 0 is ``greedy``. Raises as ``log_softmax``.
+    Shape of ``logits``, float64. T -> 0 is ``greedy``. Raises the same errors as ``log_softmax``.
 
     >>> softmax([1, 3], temperature=0.5).round(2).tolist()
     [0.02, 0.98]
     """
+    # the best token gets 1, all others less: (..., vocab)
     exponentials = np.exp(_shifted(logits, temperature))
+    # divide by each row's sum: (..., vocab) / (..., 1)
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 def greedy(logits) -> np.ndarray:
     """The limit T -> 0 as a rule: probability 1 for the largest logit, the first one if tied."""
     logits = check_logits(logits)
+    # the id of the best token in each row: (..., vocab) -> (..., 1)
     chosen = logits.argmax(axis=-1)[..., None]
+    # 1 at that id, 0 at every other: (..., 1) -> (..., vocab)
     return (np.arange(logits.shape[-1]) == chosen).astype(np.float64)
 
 
@@ -51,10 +56,15 @@ def top_k(logits, k: int) -> np.ndarray:
     logits = check_logits(logits)
     vocab = logits.shape[-1]
     check_top_k(k, vocab, "the vocabulary")
+    # the k-th largest logit of each row: (..., vocab) -> (..., 1)
     border = np.partition(logits, vocab - k, axis=-1)[..., vocab - k, None]
-    above, tied = logits > border, logits == border
-    room = k - above.sum(axis=-1, keepdims=True)
-    return np.where(above | (tied & (tied.cumsum(axis=-1) <= room)), logits, -np.inf)
+    # what is above it stays; there may be fewer than k of these
+    above = logits > border
+    # the places that are left go to the first logits equal to it, counted from the left
+    free_places = k - above.sum(axis=-1, keepdims=True)
+    tied = logits == border
+    first_tied = tied & (tied.cumsum(axis=-1) <= free_places)
+    return np.where(above | first_tied, logits, -np.inf)
 
 
 def top_p(logits, p: float) -> np.ndarray:
@@ -66,67 +76,58 @@ def top_p(logits, p: float) -> np.ndarray:
     logits = check_logits(logits)
     if check_top_p(p) == 1:
         return logits.copy()
+    # token ids from the best to the worst, of equal ones the earlier first: (..., vocab)
     order = np.argsort(-logits, axis=-1, kind="stable")
+    # their probabilities in this order
     ranked = np.take_along_axis(softmax(logits), order, axis=-1)
-    before = ranked.cumsum(axis=-1) - ranked  # mass of all better tokens
+    # what all better tokens have together; 0 for the best
+    before = ranked.cumsum(axis=-1) - ranked
+    # a token stays while these do not reach p; back from ranks to token ids
     kept = np.empty(logits.shape, dtype=bool)
     np.put_along_axis(kept, order, before < p, axis=-1)
     return np.where(kept, logits, -np.inf)
 
 
-def kept_tokens(
-    logits, temperature: float = 1.0, top_k: int | None = None, top_p: float = 1.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Temperature, top-k and top-p at once: ids ``(m,)`` of what stays, and its probabilities.
-
-    Equal to ``softmax(top_p(top_k(logits, k) / T, p))`` for one row ``(vocab,)``, most probable
-    first, but everything after the selection works on the k best only, and nothing is sorted
-    that top-k throws away. Draw with ``ids[sample(probabilities)]``. Raises as the three.
-
-    >>> ids, probabilities = kept_tokens([1, 3, 2, 0], temperature=0.5, top_k=2)
-    >>> ids.tolist(), probabilities.round(2).tolist()
-    ([1, 2], [0.88, 0.12])
-    """
-    logits = check_logits(logits)
-    if logits.ndim != 1:
-        raise ValueError(f"logits must be one row (vocab,); got {logits.shape}")
-    k = len(logits) if top_k is None else check_top_k(top_k, len(logits), "the vocabulary")
-    p, border = check_top_p(top_p), np.partition(logits, len(logits) - k)[len(logits) - k]
-    ids = np.flatnonzero(logits >= border)
-    ids = ids[np.argsort(-logits[ids], kind="stable")][:k]
-    probabilities = softmax(logits[ids], temperature)
-    if p < 1:
-        before = probabilities.cumsum() - probabilities  # mass of all better tokens
-        probabilities = probabilities[before < p]
-    probabilities = probabilities[probabilities > 0]
-    return ids[: len(probabilities)], probabilities / probabilities.sum()
-
-
 def entropy(probabilities) -> np.ndarray:
-    """``H = - sum_i P_i log2 P_i`` in bits, shape ``(...)``; 0 log 0 counts as 0.
+    """How open the choice is, in bits: ``H = - sum_i P_i log2 P_i``, shape ``(...)``.
 
-    From 0 (one certain word) to log2(vocab) (all alike). Raises ValueError for probabilities
-    that are negative, NaN, or do not sum to 1.
+    From 0 (one certain word) to log2(vocab) (all equally likely). Raises ValueError for
+    probabilities that are negative, NaN, or do not sum to 1.
     """
     probabilities = check_probabilities(probabilities)
+    # 0 log 0 counts as 0, so the logarithm is taken only where there is one
     logs = np.log2(probabilities, where=probabilities > 0, out=np.zeros_like(probabilities))
-    return -(probabilities * logs).sum(axis=-1) + 0.0  # + 0.0: no "-0.0"
+    # the mean of -log2 P under P: (..., vocab) -> (...); + 0.0 turns -0.0 into 0.0
+    return -(probabilities * logs).sum(axis=-1) + 0.0
 
 
 def sample(probabilities, n: int = 1, rng: np.random.Generator | int | None = None) -> np.ndarray:
     """Draw n token ids from ``probabilities (vocab,)``: ``(n,)`` int64.
 
-    ``rng`` is a numpy Generator or a seed. Inverse-CDF: the first id whose cumulated
-    probability exceeds a uniform number. Raises ValueError as ``entropy`` and for n < 1.
+    ``rng`` is a numpy Generator or a seed. Raises the same errors as ``entropy``, and ValueError
+    for n < 1.
     """
     probabilities = check_probabilities(probabilities)
     if probabilities.ndim != 1:
         raise ValueError(f"probabilities must be one row (vocab,); got {probabilities.shape}")
     if n < 1:
         raise ValueError(f"n must be at least 1; got {n}")
+    # each token owns a piece of the line from 0 to 1, as long as it is probable
     cumulated = probabilities.cumsum()
+    # n random points on the line; times its end, which rounding puts a little off 1
     uniform = np.random.default_rng(rng).random(n) * cumulated[-1]
+    # the token whose piece a point falls into: the first whose end lies behind it
     return np.searchsorted(cumulated, uniform, side="right").astype(np.int64)
+
+
+def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
+    """Positions of the ``top_k`` largest of ``scores (n,)``, best first, ties by position."""
+    # the k-th largest score, without sorting all n
+    border = np.partition(scores, len(scores) - top_k)[len(scores) - top_k]
+    # all that reach it; with ties these are more than k
+    candidates = np.flatnonzero(scores >= border)
+    # sort these few, then keep k of them: (candidates,) -> (k,)
+    return candidates[np.argsort(-scores[candidates], kind="stable")][:top_k]
 
 
 def check_temperature(temperature: float) -> float:
@@ -151,8 +152,9 @@ def check_logits(logits) -> np.ndarray:
     logits = np.asarray(logits, dtype=np.float64)
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ValueError(f"logits must be (..., vocab) with at least one logit; got {logits.shape}")
+    # the largest logit of each row; NaN where the row has one anywhere
     best = logits.max(axis=-1)
-    if np.isnan(best).any():  # a NaN anywhere in a row makes its maximum NaN
+    if np.isnan(best).any():
         raise ValueError(
             f"logits hold NaN (first at index {np.argwhere(np.isnan(logits))[0].tolist()}): "
             "look at what produced them"
@@ -179,10 +181,3 @@ def _shifted(logits, temperature: float) -> np.ndarray:
     logits, temperature = check_logits(logits), check_temperature(temperature)
     with np.errstate(over="ignore"):  # a distance too large for float64 is -inf: probability 0
         return (logits - logits.max(axis=-1, keepdims=True)) / temperature
-
-
-def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
-    """Positions of the ``top_k`` largest of ``scores (n,)``, best first, ties by position."""
-    border = np.partition(scores, len(scores) - top_k)[len(scores) - top_k]
-    candidates = np.flatnonzero(scores >= border)
-    return candidates[np.argsort(-scores[candidates], kind="stable")][:top_k]

@@ -19,7 +19,6 @@ LOGIT = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
 )
 ROW = arrays(np.float64, st.integers(1, 12), elements=LOGIT).filter(lambda z: z.max() > -np.inf)
-MILD = st.one_of(st.sampled_from([-np.inf, -1.0, 0.0, 1.0, 2.0]), st.integers(-500, 500).map(float))
 TEMPERATURE = st.one_of(
     st.sampled_from([1e-300, 1e-5, 0.5, 1.0, 2.0, 1e5, 1e300]), st.floats(0.01, 100)
 )
@@ -179,9 +178,10 @@ def test_equal_to_the_logits_processors_of_transformers(name, values, seed, dtyp
         assert np.abs(probabilities - theirs.softmax(-1).numpy()).max() <= 1e-6
 
 
-def test_the_three_in_a_row_equal_transformers():
+@pytest.mark.parametrize("vocab", [200, 100_000])
+def test_the_three_in_a_row_equal_transformers(vocab):
     """In transformers' order: temperature, then top-k, then top-p."""
-    logits = random_logits(9)
+    logits = random_logits(9, vocab=vocab)
     ours = sampling.softmax(sampling.top_p(sampling.top_k(logits / 0.7, 40), 0.9))
     theirs = torch.tensor(logits)
     for processor in (TemperatureLogitsWarper(0.7), TopKLogitsWarper(40), TopPLogitsWarper(0.9)):
@@ -196,43 +196,6 @@ def test_a_vocabulary_of_100_000_words():
     kept = np.isfinite(sampling.top_p(logits, 0.9))
     theirs = torch.isfinite(TopPLogitsWarper(0.9)(None, torch.tensor(logits)[None])[0])
     np.testing.assert_array_equal(kept, theirs)
-
-
-@settings(max_examples=100)
-@given(
-    arrays(np.float64, st.integers(1, 12), elements=MILD).filter(lambda z: z.max() > -np.inf),
-    st.sampled_from([0.5, 1.0, 2.0]),
-    st.sampled_from([0.1, 0.5, 0.9, 1.0]),
-    st.data(),
-)
-def test_kept_tokens_equals_one_after_the_other(logits, temperature, p, data):
-    k = data.draw(st.one_of(st.none(), st.integers(1, len(logits))))
-    ids, probabilities = sampling.kept_tokens(logits, temperature, k, p)
-    scaled = sampling.top_k(logits, k or len(logits)) / temperature
-    expected = sampling.softmax(sampling.top_p(scaled, p))
-    assert sorted(ids.tolist()) == np.flatnonzero(expected).tolist()
-    np.testing.assert_allclose(probabilities, expected[ids], rtol=1e-9)
-    assert (np.diff(probabilities) <= 0).all() and probabilities.dtype == np.float64
-
-
-@pytest.mark.parametrize("k, p", [(50, 0.9), (1, 1.0), (1000, 0.3)])
-def test_kept_tokens_equals_transformers_at_100000_logits(k, p):
-    logits = random_logits(7, vocab=100_000, rows=1, dtype=np.float32)
-    row = torch.tensor(logits)
-    for warper in (TemperatureLogitsWarper(0.7), TopKLogitsWarper(k), TopPLogitsWarper(p)):
-        row = warper(None, row)
-    theirs = row.softmax(-1)[0].numpy()
-    ids, probabilities = sampling.kept_tokens(logits[0], 0.7, k, p)
-    assert set(ids.tolist()) == set(np.flatnonzero(theirs).tolist())
-    np.testing.assert_allclose(probabilities, theirs[ids], atol=1e-6)
-
-
-def test_kept_tokens_refuses_what_its_parts_refuse():
-    for arguments in ([[1, 2], 0], [[1, 2], 1, 3], [[1, 2], 1, True], [[1, 2], 1, 1, 0]):
-        with pytest.raises(ValueError, match="temperature must|top_k must|top_p must"):
-            sampling.kept_tokens(*arguments)
-    with pytest.raises(ValueError, match=r"one row \(vocab,\); got \(2, 2\)"):
-        sampling.kept_tokens([[1, 2], [3, 4]])
 
 
 # ---- entropy and drawing ----------------------------------------------------------------------

@@ -65,15 +65,14 @@ def searching(quick: bool):
 
 def sampling(quick: bool):
     """(size, work) for growing vocabularies."""
-    from course_utils.sampling import kept_tokens, sample
+    from course_utils.sampling import sample, softmax, top_k, top_p
 
     rng = np.random.default_rng(0)
     for size in (1000, 10_000) if quick else (1000, 10_000, 100_000, 1_000_000):
         logits = rng.normal(0, 3, size).astype(np.float32)
 
         def draw(logits=logits):
-            ids, probabilities = kept_tokens(logits, 0.7, 50, 0.9)
-            return ids[sample(probabilities, 1, rng)]
+            return sample(softmax(top_p(top_k(logits / 0.7, 50), 0.9)), 1, rng)
 
         yield size, draw
 
