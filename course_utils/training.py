@@ -1,15 +1,23 @@
-"""One short training loop for all objectives."""
+"""One short training loop for all objectives, and a safe place for the models it makes."""
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import re
+import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
+from tqdm.auto import tqdm
+
+from course_utils.internal.columns import check_columns
+from course_utils.internal.interrupts import no_interrupt
 
 
 def train(
@@ -23,58 +31,108 @@ def train(
     warmup: float = 0.1,
     seed: int = 0,
     show_progress: bool = True,
+    watch: Callable[[int], object] | None = None,
+    watch_every: int = 50,
 ) -> list[float]:
     """Minimise ``loss_of(*batch)`` over ``parameters`` with AdamW; returns the loss of each step.
 
-    columns: equally long lists, for instance (premises, hypotheses, labels); a batch is the same
+    columns: equally long columns, for instance (premises, hypotheses, labels); a batch is the same
     rows of each, as lists. parameters: tensors, or AdamW's groups (``{"params": …, "lr": …}``)
-    when the head needs another rate than the encoder. The learning rate rises linearly over
-    the first ``warmup`` share of the steps and falls linearly to zero (Devlin et al. 2019).
-    Rows are reshuffled every epoch by ``seed``. ``show_progress`` draws a bar that goes away.
+    when the head needs another rate than the encoder. The learning rate rises linearly over the
+    first ``warmup`` share of the steps and falls linearly to zero (Devlin et al. 2019). Rows are
+    shuffled again in every epoch by ``seed``. ``show_progress`` draws a progress bar, removed at
+    the end. ``watch(examples seen)`` is called after every ``watch_every`` steps and after the
+    last one: a place to measure on sentences that no training saw.
 
-    Raises ValueError for empty or unequally long columns and no parameters, FloatingPointError
-    when the loss is no longer a number.
+    An interrupt leaves the weights as they were after the last full step. Raises TypeError or
+    ValueError for columns and settings that do not fit, and FloatingPointError when the loss or
+    its gradient is not a finite number, before it reaches the weights.
     """
-    from tqdm.auto import tqdm
-
-    lengths = {len(column) for column in columns}
-    if len(lengths) != 1 or lengths == {0}:
-        raise ValueError(f"columns must be equally long and not empty; got {sorted(lengths)}")
-    if epochs < 1 or batch_size < 1:
-        raise ValueError(f"epochs and batch_size must be 1 or more; got {epochs}, {batch_size}")
-    order, shuffler = list(range(lengths.pop())), random.Random(seed)
+    columns = check_columns(columns)
+    _check_settings(epochs, batch_size, lr, warmup, watch_every)
+    n = len(columns[0])
+    steps = epochs * math.ceil(n / batch_size)
     # fused: one pass over the weights instead of one for each of AdamW's operations
     optimizer = torch.optim.AdamW(list(parameters), lr=lr, weight_decay=0.01, fused=True)
-    per_epoch = -(-len(order) // batch_size)
-    steps = epochs * per_epoch
-    scheduler = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: min((step + 1) / max(1, round(warmup * steps)), (steps - step) / steps),
-    )
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, _rise_and_fall(steps, warmup))
     history: list[float] = []
+    seen = 0
     with tqdm(total=steps, leave=False, disable=not show_progress, unit="step") as bar:
-        for _ in range(epochs):
-            shuffler.shuffle(order)
-            for start in range(0, len(order), batch_size):
-                rows = order[start : start + batch_size]
-                loss = loss_of(*([column[i] for i in rows] for column in columns))
-                history.append(loss.item())
-                if history[-1] != history[-1]:  # before it reaches the weights
-                    raise FloatingPointError(
-                        f"the loss is NaN at step {len(history)}: try a lower learning rate"
-                    )
-                optimizer.zero_grad()
-                loss.backward()
-                for group in optimizer.param_groups:
-                    torch.nn.utils.clip_grad_norm_(group["params"], 1.0)
-                optimizer.step()
-                scheduler.step()
-                bar.update()
-                bar.set_postfix_str(f"loss {history[-1]:.3f}")
+        for rows in _batches(n, batch_size, epochs, seed):
+            # the same rows of every column
+            batch = [[column[i] for i in rows] for column in columns]
+            # forward and backward, then one small change of the weights
+            history.append(_step(optimizer, loss_of(*batch), len(history) + 1))
+            scheduler.step()
+            seen += len(rows)
+            bar.update()
+            bar.set_postfix_str(f"loss {history[-1]:.3f}")
+            if watch and (len(history) % watch_every == 0 or len(history) == steps):
+                watch(seen)
     return history
 
 
+def _check_settings(epochs, batch_size, lr, warmup, watch_every) -> None:
+    """Raise ValueError for a setting that cannot be."""
+    if epochs < 1 or batch_size < 1:
+        raise ValueError(f"epochs and batch_size must be 1 or more; got {epochs}, {batch_size}")
+    if not 0 <= lr < math.inf:
+        raise ValueError(f"lr must be a finite number, 0 or more; got {lr}")
+    if not 0 <= warmup <= 1:
+        raise ValueError(f"warmup must be a share of the steps, from 0 to 1; got {warmup}")
+    if watch_every < 1:
+        raise ValueError(f"watch_every must be 1 or more; got {watch_every}")
+
+
+def _rise_and_fall(steps: int, warmup: float) -> Callable[[int], float]:
+    """The learning rate of step 0, 1, … as a share of the highest: up, then down to zero."""
+    rising = max(1, round(warmup * steps))
+
+    def share(step: int) -> float:
+        return min((step + 1) / rising, (steps - step) / steps)
+
+    return share
+
+
+def _batches(n: int, batch_size: int, epochs: int, seed: int) -> Iterator[list[int]]:
+    """Row numbers of one batch after the other; each epoch has every row once, in a new order."""
+    order = list(range(n))
+    shuffler = random.Random(seed)
+    for _ in range(epochs):
+        shuffler.shuffle(order)
+        for start in range(0, n, batch_size):
+            yield order[start : start + batch_size]
+
+
+def _step(optimizer: torch.optim.Optimizer, loss: torch.Tensor, step: int) -> float:
+    """One step of training; returns the loss. All errors come before the weights change."""
+    value = loss.item()
+    if not math.isfinite(value):
+        shown = "NaN" if math.isnan(value) else value
+        raise FloatingPointError(f"the loss is {shown} at step {step}: try a lower learning rate")
+    # how the loss changes with each weight
+    optimizer.zero_grad()
+    loss.backward()
+    groups = [group["params"] for group in optimizer.param_groups]
+    if all(weight.grad is None for group in groups for weight in group):
+        raise ValueError("the loss does not depend on these parameters: are they another model's?")
+    # a gradient longer than 1 is made 1 long, so that one wild batch cannot do much
+    lengths = [torch.nn.utils.clip_grad_norm_(group, 1.0) for group in groups]
+    if not all(length.isfinite() for length in lengths):
+        optimizer.zero_grad()
+        raise FloatingPointError(
+            f"the gradient is not a finite number at step {step}, though the loss is {value:.3g}: "
+            "look for a square root or a division at 0"
+        )
+    with no_interrupt():
+        optimizer.step()
+    return value
+
+
+# ---- your models ---------------------------------------------------------------------------------
+
 ROOT = Path(__file__).resolve().parents[1]
+DAY = 24 * 60 * 60  # seconds
 
 
 def models_folder() -> Path:
@@ -86,30 +144,44 @@ def models_folder() -> Path:
 def save_new(encoder, name: str) -> Path:
     """Save ``encoder`` as ``name-001``, or the next number after the highest there is.
 
-    The model is written beside its place first and then takes its name in one step, so a crash
+    The model is written to a hidden folder first and then gets its name in one step, so a crash
     leaves no half model, and two notebooks that save at once get two numbers. Returns the folder.
     Raises ValueError for a name with other than letters, digits, ``-`` and ``_``.
     """
-    parent, number = models_folder(), max(_saved(name), default=0)
+    number = max(_saved(name), default=0)
+    parent = models_folder()
     parent.mkdir(parents=True, exist_ok=True)
+    _sweep(parent)
     with tempfile.TemporaryDirectory(dir=parent, prefix=".saving-") as temporary:
         made = encoder.save(Path(temporary) / name)
         while True:
             number += 1
+            target = parent / f"{name}-{number:03d}"
+            if os.path.lexists(target):
+                continue
             try:
-                return made.rename(parent / f"{name}-{number:03d}")
+                return made.rename(target)
             except OSError:
-                if not (parent / f"{name}-{number:03d}").exists():
+                if not os.path.lexists(target):
                     raise  # another reason than a number that somebody just took
+
+
+def _sweep(parent: Path) -> None:
+    """Remove hidden folders of saves that were killed: nothing in them changed for a day."""
+    for left in parent.glob(".saving-*"):
+        with suppress(OSError):  # somebody else may remove it at the same time
+            changed = max(path.stat().st_mtime for path in [left, *left.rglob("*")])
+            if time.time() - changed > DAY:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def newest(name: str) -> Path | None:
     """The folder that ``save_new(…, name)`` wrote last; None when there is none yet.
 
-    Raises as ``save_new`` for a name that cannot be one.
+    Raises the same errors as ``save_new`` for a name that cannot be one.
     """
-    saved = _saved(name)
-    return saved[max(saved)] if saved else None
+    folders = {number: path for number, path in _saved(name).items() if path.is_dir()}
+    return folders[max(folders)] if folders else None
 
 
 def _saved(name: str) -> dict[int, Path]:
