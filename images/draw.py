@@ -39,7 +39,8 @@ from pathlib import Path
 
 import lessons_1_2
 import lessons_3_4
-from shapes import svg
+
+from course_utils.internal.svg import svg
 
 
 def main(folder: Path) -> None:

@@ -4,10 +4,6 @@ All places and sizes are in inches, from the lower left corner of the card; a bo
 text is placed by its centre. Type is never smaller than SMALL points.
 """
 
-import io
-import re
-from xml.sax.saxutils import escape, quoteattr
-
 import matplotlib
 
 matplotlib.use("agg")  # no window
@@ -28,7 +24,6 @@ LARGE, MEDIUM, SMALL = 19, 16, 14
 
 plt.rcParams.update(
     {
-        "svg.hashsalt": "course",  # else every run would invent new ids
         "svg.fonttype": "path",  # looks the same wherever it is opened
         "font.family": "DejaVu Sans",  # comes with matplotlib
         "font.size": MEDIUM,
@@ -123,28 +118,3 @@ def dots(ax, points, color, size=110, **more):
     points = np.atleast_2d(points)
     options = {"edgecolors": "white", "linewidths": 1, "zorder": 3} | more
     ax.scatter(points[:, 0], points[:, 1], s=size, color=color, **options)
-
-
-def svg(fig, title) -> str:
-    """The figure as SVG text that is the same in every run, with ``title`` as its alternative.
-
-    Without date, version and document type; path coordinates to a hundredth of a point.
-    """
-    buffer = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    fig.savefig(buffer, format="svg", metadata=nothing)
-    plt.close(fig)
-    drawn = buffer.getvalue()
-    drawn = drawn[drawn.index("<svg ") :]
-    drawn = re.sub(r"<!--.*?-->\s*", "", drawn, flags=re.S)
-    # A style sheet inside would speak for the whole page that a picture is pasted into.
-    drawn = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", drawn, count=1, flags=re.S)
-    drawn = re.sub(r'(?<= d=")[^"]*', _short_numbers, drawn)
-    label = f'role="img" aria-label={quoteattr(title)} stroke-linejoin="round"'
-    drawn = drawn.replace("<svg ", f"<svg {label} ", 1)
-    head, rest = drawn.split(">\n", 1)
-    return f"{head}>\n <title>{escape(title)}</title>\n{rest}"
-
-
-def _short_numbers(path) -> str:
-    return re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.2f}", path[0])

@@ -7,10 +7,11 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from svg_checks import differences, faults
 
 from course_utils import encoders, masked
 from course_utils.internal import hub
-from course_utils.pretraining import curve, report
+from course_utils.pretraining import report
 
 FOLDER = hub.ASSETS / "course-bert"
 
@@ -76,66 +77,55 @@ def test_the_curve_is_recorded_and_falls():
 
 
 def drawn_curves(svg):
-    """(title, points (n, 2) in the axes' own units) of each panel, read off its tick labels."""
-    root = ElementTree.fromstring(svg)
-    texts = [(float(e.get("x")), float(e.get("y")), e.text) for e in root.iter() if e.get("x")]
-    titles = sorted(text for text in texts if text[2].startswith("held-out"))
-    numbers = [text for text in texts if re.fullmatch(r"[\d.]+", text[2])]
-    lines = [e.get("points") for e in root.iter() if e.get("points")]
-    for (middle, _, title), line in zip(titles, lines, strict=True):
-        near = [t for t in numbers if abs(t[0] - middle) < 230]
-        bottom = max(y for _, y, _ in near)
-        across = [(x, float(text)) for x, y, text in near if y == bottom]
-        up = [(y - 5, float(text)) for _, y, text in near if y != bottom]  # 5: half a letter
-        points = np.array([point.split(",") for point in line.split()], dtype=float)
-        yield (
-            title,
-            np.stack(
-                [
-                    np.polyval(np.polyfit(*zip(*ticks, strict=True), 1), points[:, i])
-                    for i, ticks in enumerate((across, up))
-                ],
-                axis=1,
-            ),
-        )
+    """(name, points (n, 2) in the axes' own units) of each curve, read off its tick labels."""
+    tags = "{http://www.w3.org/2000/svg}"
+    for axes in ElementTree.fromstring(svg).iterfind(f".//{tags}g[@id]"):
+        if not axes.get("id").startswith("axes_"):
+            continue
+        scales = []
+        for name in "xy":
+            ticks = [g for g in axes.iter(f"{tags}g") if g.get("id", "").startswith(f"{name}tick")]
+            at = [float(next(tick.iter(f"{tags}use")).get(name)) for tick in ticks]
+            says = [float(next(tick.iter(f"{tags}text")).text) for tick in ticks]
+            scales.append(np.polyfit(at, says, 1))
+        [line] = [g for g in axes.iter(f"{tags}g") if g.get("id", "").startswith("heldout_")]
+        numbers = re.findall(r"[\d.]+", next(line.iter(f"{tags}path")).get("d"))
+        points = np.array(numbers, dtype=float).reshape(-1, 2)
+        yield line.get("id"), np.stack(list(map(np.polyval, scales, points.T)), axis=1)
 
 
 def test_the_drawn_curve_is_that_of_the_shipped_file(tmp_path, capsys):
     shutil.copy(FOLDER / "curve.csv", tmp_path)
     report.main(["--curve", "--model", str(tmp_path)])
     assert "curve.svg" in capsys.readouterr().out
-    shipped = (FOLDER / "curve.svg").read_bytes()
+    shipped = (FOLDER / "curve.svg").read_text(encoding="utf-8")
+    fresh = (tmp_path / "curve.svg").read_text(encoding="utf-8")
     advice = "curve.csv changed: run python -m course_utils.pretraining.report --curve"
-    assert (tmp_path / "curve.svg").read_bytes() == shipped, advice
-    assert len(shipped) < 40_000
+    assert not differences(shipped, fresh), advice
+    assert not faults(shipped) and len(shipped) < 40_000
     alt = ElementTree.fromstring(shipped)[0].text
     assert f"![{alt}](curve.svg)" in (FOLDER / "README.md").read_text(encoding="utf-8")
     with (FOLDER / "curve.csv").open(encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
-    panels = dict(drawn_curves(shipped))
-    assert sorted(panels) == ["held-out accuracy", "held-out loss"]
-    for title, points in panels.items():
-        column = title.replace("held-out ", "heldout_")
+    curves = dict(drawn_curves(shipped))
+    assert sorted(curves) == ["heldout_accuracy", "heldout_loss"]
+    for column, points in curves.items():
         wanted = [(int(row["tokens"]) / 1e6, float(row[column])) for row in rows]
         assert (np.abs(points - wanted).max(axis=0) < 0.002 * np.ptp(wanted, axis=0)).all()
 
 
-def test_a_curve_says_where_sequences_became_longer():
-    row = {"tokens": "1000000", "heldout_loss": "5", "heldout_accuracy": "0.1"}
-    short, long = row | {"sequence_length": "64"}, row | {"sequence_length": "128"}
-    long |= {"tokens": "2000000"}
-    svg = curve.curve_svg([short, long])  # a flat one, too
-    assert "sequences of 128 tokens, before of 64" in svg and svg.count("dasharray") == 2
-    assert "dasharray" not in curve.curve_svg([long, long])
-    with pytest.raises(ValueError, match="at least 2 points; got 1"):
-        curve.curve_svg([short])
+def test_a_curve_says_where_sequences_became_longer(tmp_path):
+    def drawn(*lengths):
+        rows = [f"{i}000000,{length},5,0.1" for i, length in enumerate(lengths)]  # a flat one, too
+        lines = [",".join(report.CURVE_COLUMNS), *rows]
+        (tmp_path / "curve.csv").write_text("\n".join(lines), encoding="utf-8")
+        return report.draw_curve(tmp_path).read_text(encoding="utf-8")
 
-
-@pytest.mark.parametrize("low, high", [(0, 63.6), (3.07, 6.25), (0.12, 0.44), (0.5, 0.5), (0, 900)])
-def test_ticks_are_few_and_enclose(low, high):
-    ticks = curve.ticks(low, high)
-    assert ticks[0] <= low and ticks[-1] >= high and 2 <= len(ticks) <= 7
-    assert np.ptp(np.diff(ticks)) == pytest.approx(0, abs=1e-9)
+    assert "sequences of 128 tokens from here, of 64 before" in drawn(64, 128)
+    assert drawn(64, 128).count("stroke-dasharray") == 2
+    assert "stroke-dasharray" not in drawn(128, 128)
+    with pytest.raises(ValueError, match="at least 2 points; .*curve.csv has 1"):
+        drawn(64)
 
 
 def test_report_measures_held_out_lines(tmp_path, capsys):

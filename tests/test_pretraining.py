@@ -1,15 +1,20 @@
 """Pre-training: what it reads, what it masks, what it optimises, and that it resumes exactly."""
 
 import csv
+import json
 import lzma
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from transformers import AutoModelForMaskedLM
 
+from course_utils import encoders
 from course_utils.internal import hub
 from course_utils.pretraining import __main__ as command
-from course_utils.pretraining import data, train
+from course_utils.pretraining import data, model, train
 from course_utils.pretraining.data import CLS, MASK, PAD, SEP, SPECIAL
 
 WORDS = "the a cat dog bird sat ran saw big small red river bank house of on by with".split()
@@ -30,8 +35,6 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def prepared(corpus, tmp_path_factory):
-    from tokenizers import Tokenizer
-
     out = tmp_path_factory.mktemp("prepared")
     tokens = data.prepare([str(corpus)], out, 120)
     return tokens, Tokenizer.from_file(str(out / "tokenizer.json"))
@@ -111,32 +114,30 @@ def test_masking_is_80_10_10_of_a_fifth_and_spares_special_tokens():
 @pytest.mark.parametrize("padded", [False, True])
 def test_loss_equals_transformers_own(padded):
     torch.manual_seed(0)
-    model = train.build_model(120, 1, 32, 2, 32).eval()
+    bert = model.build_model(120, 1, 32, 2, 32).eval()
     ids = torch.randint(5, 120, (6, 12))
     if padded:
         ids[2:, 9:] = PAD
     masked, chosen = data.mask_tokens(ids, 0.3, 120, torch.Generator().manual_seed(0))
     labels = ids.masked_fill(~chosen, -100)
-    expected = model(input_ids=masked, attention_mask=(ids != PAD).long(), labels=labels).loss
-    loss, logits, targets = train.masked_loss(model, masked, chosen, ids)
+    expected = bert(input_ids=masked, attention_mask=(ids != PAD).long(), labels=labels).loss
+    loss, logits, targets = model.masked_loss(bert, masked, chosen, ids)
     assert loss.item() == pytest.approx(expected.item(), abs=1e-5)
     assert len(logits) == len(targets) == chosen.sum()
 
 
 def test_micro_batches_give_the_gradient_of_the_whole_batch():
-    from concurrent.futures import ThreadPoolExecutor
-
     torch.manual_seed(0)
-    model = train.build_model(120, 1, 32, 2, 32)
+    bert = model.build_model(120, 1, 32, 2, 32)
     ids = torch.randint(5, 120, (8, 12))
     masked, chosen = data.mask_tokens(ids, 0.3, 120, torch.Generator().manual_seed(0))
     gradients = []
     for size in (8, 3):
         parts = list(zip(*(t.split(size) for t in (masked, chosen, ids)), strict=True))
         with torch.autocast("cpu", enabled=False), ThreadPoolExecutor(2) as pool:
-            train.backward(model, train.masked_loss, pool, parts)
-        gradients.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
-        model.zero_grad()
+            train.backward(bert, model.masked_loss, pool, parts)
+        gradients.append(torch.cat([p.grad.flatten() for p in bert.parameters()]))
+        bert.zero_grad()
     difference = (gradients[0] - gradients[1]).norm() / gradients[0].norm()
     assert difference < 0.02  # bfloat16 rounds differently in batches of another size
 
@@ -147,7 +148,7 @@ def test_schedule_rises_stays_and_falls_to_zero():
 
 
 def test_sinusoids_make_neighbours_alike_everywhere():
-    table = train.sinusoid_table(64, 32)
+    table = model.sinusoid_table(64, 32)
     assert table.square().mean().item() == pytest.approx(1, abs=1e-3)
     one_apart = (table[1:] * table[:-1]).sum(1)
     assert one_apart.std() < 1e-3 * one_apart.mean()
@@ -167,35 +168,107 @@ def test_a_killed_run_resumes_exactly(corpus, tmp_path, optimizer):
 
 
 def test_training_learns_and_its_result_loads_by_name(corpus, tmp_path):
-    from transformers import AutoModelForMaskedLM
-
-    from course_utils import encoders
-
     run(corpus, tmp_path, "--tokens", "30000", "--lr", "3e-3", "--eval-every", "50")
     losses = [float(row["heldout_loss"]) for row in curve(tmp_path)]
     assert losses[-1] < np.log(120) - 1.5  # a model that knows nothing has log(vocabulary)
     with hub.quiet():
-        model = AutoModelForMaskedLM.from_pretrained(tmp_path / "model")
-    assert model.config.vocab_size == 120
+        stored_model = AutoModelForMaskedLM.from_pretrained(tmp_path / "model")
+    assert stored_model.config.vocab_size == 120
     stored = (tmp_path / "model" / "model.safetensors").read_bytes()
     assert b'"F16"' in stored and b'"F32"' not in stored
     embeddings = encoders.load(str(tmp_path / "model")).encode(["the cat sat by the river"])
     assert embeddings.shape == (1, 32) and np.isfinite(embeddings).all()
 
 
-def test_too_little_text_is_a_clear_error(tmp_path):
+def test_a_lower_learning_rate_counts_when_a_run_goes_on(corpus, tmp_path):
+    """It is what the message about a diverging loss asks for."""
+    run(corpus, tmp_path, "--tokens", "6000", "--stop-after", "3", "--lr", "1e-3", "--decay", "0")
+    saved = run(corpus, tmp_path, "--tokens", "6000", "--stop-after", "4", "--lr", "2e-5")
+    rates = [group["lr"] for values in saved["optimizers"] for group in values["param_groups"]]
+    assert 0 < max(rates) <= 2e-5
+
+
+@pytest.mark.parametrize("option, value", [("--seq-len", "8"), ("--hidden", "16")])
+def test_a_run_is_not_continued_as_another_one(corpus, tmp_path, option, value):
+    run(corpus, tmp_path, "--tokens", "6000", "--stop-after", "1")
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    old = {"--seq-len": "16", "--hidden": "32"}[option]
+    with pytest.raises(ValueError, match=f"started with {option} {old}: .*another --out"):
+        run(corpus, tmp_path, "--tokens", "6000", option, value)
+    other = tmp_path / "other.txt"
+    other.write_text("another text\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="started with --text .*text.txt.xz"):
+        run(other, tmp_path, "--tokens", "6000")
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+@pytest.mark.parametrize("step", ["tokenizer", "tokens", "curve"])
+def test_an_interrupt_leaves_no_half_written_file(corpus, tmp_path, monkeypatch, step):
+    """What was being written is written again by the next start."""
+
+    def cut(path):
+        path.write_bytes(b"{")
+        raise KeyboardInterrupt
+
+    class Cut:
+        def save(self, path):
+            cut(tmp_path / path)
+
+    with monkeypatch.context() as patch:
+        if step == "tokenizer":
+            patch.setattr(data, "train_tokenizer", lambda *_: Cut())
+        elif step == "tokens":
+            patch.setattr(np, "save", lambda path, _: cut(path))
+        else:
+            run(corpus, tmp_path, "--tokens", "6000", "--stop-after", "2", "--eval-every", "1")
+            before = (tmp_path / "curve.csv").read_bytes()
+            patch.setattr(train.record.os, "replace", lambda old, new: cut(old))
+        with pytest.raises(KeyboardInterrupt):
+            run(corpus, tmp_path, "--tokens", "6000", "--stop-after", "3")
+        if step == "curve":
+            assert (tmp_path / "curve.csv").read_bytes() == before
+    assert run(corpus, tmp_path, "--tokens", "6000", "--stop-after", "3")["state"]["step"] == 3
+    assert json.loads((tmp_path / "settings.json").read_text(encoding="utf-8"))["batch"] == 8
+
+
+@pytest.mark.parametrize("size", [5, 2**16 + 1])
+def test_a_vocabulary_that_does_not_fit_is_refused(size):
+    with pytest.raises(ValueError, match="from 6 to 65,536"):
+        data.train_tokenizer(iter(["a text"]), size)
+
+
+@pytest.mark.parametrize(
+    "line, what",
+    [("one short line", r"sequences of \d+ tokens"), ("word " * 40, "short sentences")],
+)
+def test_too_little_text_is_a_clear_error(tmp_path, line, what):
     text = tmp_path / "short.txt"
-    text.write_text("one short line\n" * 250, encoding="utf-8")
-    with pytest.raises(ValueError, match="give more text"):
+    text.write_text(f"{line}\n" * 250, encoding="utf-8")
+    with pytest.raises(ValueError, match=f"{what}.*give more text"):
         run(text, tmp_path / "out")
 
 
-def test_a_diverging_loss_stops_the_run(corpus, tmp_path, monkeypatch):
-    def broken(model, *tensors):
-        loss, logits, targets = original(model, *tensors)
-        return loss * float("nan"), logits, targets
+@pytest.mark.parametrize("part", ["loss", "gradient"])
+def test_a_diverging_loss_stops_the_run_before_it_reaches_the_weights(
+    corpus, tmp_path, monkeypatch, part
+):
+    run(corpus, tmp_path, "--tokens", "3000", "--stop-after", "2", "--save-every", "0")
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    runs = []
 
-    original = train.masked_loss
+    def broken(bert, *tensors):
+        loss, logits, targets = original(bert, *tensors)
+        # the root of 0 is 0, and its gradient is not a number
+        bad = float("nan") if part == "loss" else (loss * 0).sqrt()
+        return loss * bad if part == "loss" else loss + bad * 0, logits, targets
+
+    original = model.masked_loss
     monkeypatch.setattr(train, "masked_loss", broken)
+    monkeypatch.setattr(train.Run, "_resume", lambda self: (resume(self), runs.append(self)))
     with pytest.raises(FloatingPointError, match="lower --lr"):
-        run(corpus, tmp_path, "--tokens", "3000")
+        run(corpus, tmp_path, "--tokens", "3000", "--save-every", "0")
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert all(weight.isfinite().all() for weight in runs[0].model.parameters())
+
+
+resume = train.Run._resume
