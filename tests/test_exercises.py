@@ -1,14 +1,18 @@
 """Exercises: the solution passes, the stub does not, typical wrong answers get a fitting hint."""
 
+import functools
 import importlib
+import math
 import re
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+import torch
 
 from course_utils import exercises
-from course_utils.exercises import cells, feedback
+from course_utils.exercises import cells, feedback, record
 
 NOTEBOOKS = {
     int(path.stem[:2]): path
@@ -89,23 +93,121 @@ def test_three_dots_are_to_do_and_a_right_answer_says_so():
     assert double(3) == feedback.Feedback("right", "3 it is")
 
 
-def test_call_turns_trouble_into_hints():
-    with pytest.raises(feedback.Hint, match="function is wanted, this is of type int"):
-        feedback.call(3)
+def stub(x):
+    """What the notebook shows."""
+    ...
+
+
+def no_return(x):
+    double = [2 * number for number in x]  # noqa: F841
+
+
+def in_place(x):
+    x.sort()
+    return [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "answer, hint",
+    [
+        (3, "must be a function; yours is of type int"),
+        (lambda x: 1 / 0, "ZeroDivisionError: division by zero"),
+        (functools.partial(math.log, "a"), "your code stops: TypeError"),
+        (print, "printed its answer and returned nothing: it must end with return"),
+        (no_return, "your function returned nothing"),
+        (in_place, "you changed x itself"),
+        (lambda x: torch.ones(2).masked_fill(~torch.tensor([1, 0]), 0), "mask == 0"),
+        (lambda x: np.ones((2, 3)) @ np.ones((2, 3)), "is the .T of the second table missing"),
+        (lambda x: torch.ones(2, 3) / torch.ones(2), "keepdim=True"),
+        (lambda x: max(torch.ones(2), 0) or math.exp(np.ones(2)), "look at a single number"),
+        (lambda x: math.exp(np.ones(2)), "np.exp"),
+        (lambda x: set(x)[0], "is a set"),
+    ],
+)
+def test_call_turns_trouble_into_hints(answer, hint):
+    with pytest.raises(feedback.Hint) as found:
+        feedback.call(answer, [3, 1, 2])
+    assert hint in str(found.value)
+
+
+@pytest.mark.parametrize("answer", [stub, lambda x: ..., lambda x: None])
+def test_an_untouched_stub_is_to_do(answer):
     with pytest.raises(feedback.ToDo):
-        feedback.call(lambda: ...)
-    with pytest.raises(feedback.ToDo):
-        feedback.call(lambda: None)
-    with pytest.raises(feedback.Hint, match="ZeroDivisionError: division by zero"):
-        feedback.call(lambda: 1 / 0)
+        feedback.call(answer, [3, 1, 2])
+
+
+def test_what_a_student_prints_is_still_seen(capsys):
+    assert feedback.call(lambda x: print("here") or x, 5) == 5
+    assert capsys.readouterr().out == "here\n"
+
+
+def test_a_loss_without_a_gradient_is_refused():
+    weights = torch.ones(2, requires_grad=True)
+    feedback.expect_gradient(weights.sum())
+    for loss in (weights.sum().detach(), weights.sum().item(), np.float64(2)):
+        with pytest.raises(feedback.Hint, match="nothing would be trained"):
+            feedback.expect_gradient(loss)
 
 
 def test_numbers_and_near():
     assert feedback.near([1, 2], [1.000001, 2])
+    assert feedback.near([torch.ones(2, requires_grad=True), [1, 1]], np.ones((2, 2)))
     assert not feedback.near([1, 2], [[1, 2]])
     assert not feedback.near([float("nan")], [1.0])
-    with pytest.raises(feedback.Hint, match="made of numbers, not str"):
-        feedback.numbers("three")
+    for wrong, hint in [
+        ("three", "made of numbers, not str"),
+        ("3", "made of numbers, not str"),
+        ([1, "two"], "“two” is a text"),
+        ([[1], [2, 3]], "not list of unequal parts"),
+        (None, "not NoneType"),
+    ]:
+        with pytest.raises(feedback.Hint, match=hint):
+            feedback.numbers(wrong)
+
+
+# ---- Progress -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_progress(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models" / record.FILE
+
+
+def test_progress_lists_every_exercise_and_how_far_it_is(own_progress):
+    assert [(lesson, name) for lesson, name, _ in record.progress().rows] == ALL
+    exercises.check_gigabytes(lambda n, dimensions, bits=32: n * dimensions * bits / 8 / 1e9)
+    exercises.check_keep_k(lambda z, k: z)
+    exercises.check_nucleus(...)
+    reached = record.states()
+    assert [reached[name] for name in ("gigabytes", "keep_k", "nucleus")] == [
+        "right",
+        "not yet",
+        "to do",
+    ]
+    text, page = repr(exercises.progress()), exercises.progress()._repr_html_()
+    assert f"1 of {len(ALL)} exercises done" in text and "✔ done" in page
+
+
+def test_what_is_done_stays_done(own_progress):
+    for state in ("right", "to do", "not yet"):
+        record.keep("gigabytes", state)
+    assert record.states()["gigabytes"] == "right"
+
+
+def test_progress_changes_nothing_that_is_in_its_file(own_progress):
+    own_progress.parent.mkdir()
+    own_progress.write_bytes(b'my remarks\n[1]\n{"exercise": 7}\n\xff{"exercise": "keep_k", "st')
+    before = own_progress.read_bytes()
+    record.keep("keep_k", "right")
+    assert own_progress.read_bytes().startswith(before)
+    assert record.states()["keep_k"] == "right"
+
+
+def test_a_check_answers_where_progress_cannot_be_kept(own_progress):
+    own_progress.parent.write_text("a file, so there is no folder")
+    assert exercises.check_gigabytes(...).state == "to do"
+    assert exercises.check_gigabytes(lambda n, d, b=32: 1).state == "not yet"
 
 
 def test_regions_with_and_without_a_stub():

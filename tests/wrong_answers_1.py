@@ -14,7 +14,7 @@ WRONG = {
         ("return torch.ones(n, n)", "nothing is hidden"),
         ('return torch.full((n, n), float("-inf")).triu(1)', "only True and False"),
         ("return [True] * n", "the mask is (4, 4)"),
-        ("return torch.eye(n)", "row i must be True up to"),
+        ("return torch.eye(n)", "sees only itself"),
         ("return np.tril(np.ones((4, 4)))", "for 1 words"),
         ("return torch.tril(n)", "your code stops"),
     ],
@@ -37,7 +37,7 @@ WRONG = {
             "still in sight",
         ),
         ("return {i + d for i in chosen for d in (0, 1, 2)}", "another word"),
-        ('return [i for i, t in enumerate(tokens) if t.startswith("##")]', "you let go of some"),
+        ('return [i for i, t in enumerate(tokens) if t.startswith("##")]', "you left some out"),
         ("return [i in chosen for i in range(len(tokens))]", "not one yes or no"),
         ("return len(chosen)", "a list (or a set)"),
     ],
@@ -53,7 +53,10 @@ WRONG = {
         ("return 2.7", "days, not 2.7"),
     ],
     "right_side": [
-        ('left, one, other = "They heard a noise", "in the house.", "outside."', "stands once"),
+        (
+            'left, one, other = "They heard a noise", "in the house.", "outside."',
+            "must be there once",
+        ),
         ('left, one, other = "The", "[MASK] barked.", "[MASK] sang."', "in the left part"),
         (
             'left, one, other = "She is [MASK]", "of the [MASK].", "to me."',
@@ -84,8 +87,8 @@ WRONG = {
             'odd = "Switch on the fan, it is hot in this kitchen."',
             "is the nearer one",
         ),
-        (f'word = "fans"\n{COOLING}{LEEDS}', "must stand in it once"),
-        (f'word = "fan"\nalike = ["", "A fan."]\n{LEEDS}', "must stand in it once"),
+        (f'word = "fans"\n{COOLING}{LEEDS}', "once, in just this form"),
+        (f'word = "fan"\nalike = ["", "A fan."]\n{LEEDS}', "once, in just this form"),
         (
             'word = "fan"\nalike = ["The fan on the ceiling cools the room.",\n'
             f'         "The fan on the ceiling cools the hall."]\n{LEEDS}',

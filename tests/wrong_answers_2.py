@@ -161,7 +161,7 @@ WRONG = {
         ("sentence = 1\nsame = 2\ntrap = 3", "text in quotes"),
         (
             'sentence = "qxz wvk jjq zzk"\nsame = "vvq kkw xxj qqz"\ntrap = "qqx wwk jjz zzv"',
-            "cannot read this",
+            "knows none of the words",
         ),
     ],
 }

@@ -23,15 +23,15 @@ WRONG = {
     ],
     "cheapest_threshold": [
         (COST.replace("[*scores, math.inf]", "scores"), "showing nothing costs least"),
-        (COST.replace("min", "max"), "the dearest mistakes"),
+        (COST.replace("min", "max"), "the most expensive mistakes"),
         (COST.replace("price *", ""), "no effect"),
         (COST.replace("price *", "").replace("+", "+ price *"), "exchanged"),
         (COST.replace("(~shown & right)", "(~shown)"), "costs nothing"),
         (COST.replace(">=", ">"), "use >=, not >"),
         (COST.replace("+ (~shown & right).sum()", ""), "not shown costs 1"),
         (COST.replace("price * (shown & ~right).sum() +", ""), "costs `price`"),
-        (COST.replace("([*scores, math.inf], key=cost)", "(map(cost, scores))"), "is wanted"),
-        ("return scores[scores > 0.5]", "one threshold is wanted"),
+        (COST.replace("([*scores, math.inf], key=cost)", "(map(cost, scores))"), "is needed"),
+        ("return scores[scores > 0.5]", "one threshold is needed"),
         ("return 0.5", "at the best threshold"),
         ("return min(scores, key=price)", "your code stops"),
     ],
@@ -47,7 +47,7 @@ WRONG = {
         ("return np.exp(z / T) / np.exp(z / T).sum()", "overflows for large"),
         ("return sampling.log_softmax(z, T)", "logarithms"),
         ("return np.exp(z / T)[0] / np.exp(z / T).sum()", "five probabilities"),
-        ("return z / T / (z / T).sum()", "term by term"),
+        ("return z / T / (z / T).sum()", "exponentials are missing"),
         ("return math.exp(z / T)", "your code stops"),
     ],
     "keep_k": [
@@ -66,7 +66,7 @@ WRONG = {
             "cut = np.full(len(z), -np.inf)\ncut[best] = z[best]\nreturn sampling.softmax(cut)",
             "the earlier stay",
         ),
-        ("return sampling.softmax(sampling.top_k(z, k + 1))", "4 probabilities are above 0"),
+        ("return sampling.softmax(sampling.top_k(z, k + 1))", "one too many"),
     ],
     "nucleus": [
         (
@@ -95,7 +95,7 @@ WRONG = {
         ),
         ("return sampling.softmax(sampling.top_p(z, p), T)", "the temperature comes first"),
         ("return sampling.softmax(z, T)", "nothing was cut"),
-        ("return sampling.softmax(sampling.top_p(z, p))", "words kept at T = 2.5"),
+        ("return sampling.softmax(sampling.top_p(z, p))", "T has no effect"),
         (
             "return np.sort(sampling.softmax(z, T))[: int(p * len(z))]",
             "8 logits, so 8 probabilities",

@@ -32,9 +32,11 @@ from course_utils.exercises.lesson4 import (
     check_setting,
     check_softmax_with_temperature,
 )
+from course_utils.exercises.record import progress
 
 __all__ = [
     "Feedback",
+    "progress",
     "show_solution",
     "check_causal_mask",
     "check_days_for_all_pairs",

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from course_utils.exercises import feedback, trigrams
-from course_utils.exercises.feedback import Hint, expect, near
-
-
-def _match(got, mistakes: dict, rest: str) -> None:
-    """Raise the hint of the first of the ``mistakes`` (hint: value) that ``got`` equals."""
-    for hint, value in mistakes.items():
-        expect(not near(got, value), hint)
-    raise Hint(rest)
+from course_utils.exercises.feedback import Hint, expect, name_mistake, near
+from course_utils.sampling import softmax, top_k, top_p
 
 
 @feedback.check
 def check_gigabytes(answer):
     """``answer(n, dimensions, bits)``: n · dimensions · bits / 8 bytes, in billions."""
-    n, d, bits = 3_700_000, 70, 16
+    n, d, bits = 3_700_001, 70, 16
     got, right = feedback.call(answer, n, d, bits), n * d * bits / 8 / 1e9
-    if not near(got, right):
+    if not near(got, right, 1e-9):
         mistakes = {
             "a byte has 8 bits: divide.": 8 * right,
             "that is one number a vector; each has `dimensions` of them.": right / d,
@@ -28,186 +24,246 @@ def check_gigabytes(answer):
             "four bytes a number is only right for 32 bits: use `bits`.": n * d * 4 / 1e9,
             "those are bytes; a GB is a billion of them.": right * 1e9,
             "those are MB, millions; a GB is a billion bytes.": right * 1e3,
+            "those are KB, thousands; a GB is a billion bytes.": right * 1e6,
             "those are GiB, 2 to the power of 30; a GB is a billion bytes.": right * 1e9 / 2**30,
+            "you multiplied by 8: a byte has 8 bits, divide.": right * 64,
         }
-        _match(got, mistakes, "number of vectors × numbers in each × bytes a number, in billions.")
-    expect(
-        near(feedback.call(answer, n, d), 2 * right),
-        "without `bits` they are 32: keep the default.",
-    )
+        rounded = any(near(got, round(right, digits), 1e-9) for digits in range(5))
+        expect(not rounded, "do not round: give the number as it is, with / and without round.")
+        rest = "number of vectors × numbers in each × bytes a number, in billions."
+        name_mistake(got, mistakes, rest, 1e-9)
+    default = near(feedback.call(answer, n, d), 2 * right)
+    expect(default, "without `bits` they are 32: keep the default.")
     return "and no trick of search changes it: only fewer vectors, fewer numbers or fewer bits do."
 
 
 @feedback.check
 def check_cheapest_threshold(answer):
     """``answer(scores, right, price)``: a t of the least price · wrong shown + right not shown."""
-    import numpy as np
-
     rng = np.random.default_rng(11)
     scores = rng.permutation(np.linspace(0.11, 0.95, 40))
     right = rng.random(40) < scores
     for truth, price in ((right, 3), (right, 0.5), (np.zeros(40, dtype=bool), 2)):
-        got = feedback.call(answer, scores.copy(), truth.copy(), price)
-        got = feedback.numbers(got, "a threshold")
-        expect(got.size == 1, f"one threshold is wanted, not {got.size} numbers.")
+        got = feedback.numbers(feedback.call(answer, scores, truth, price), "a threshold")
+        expect(got.size == 1, f"one threshold is needed, not {got.size} numbers.")
         _check_cheapest(float(got.item()), scores, truth, price)
-    return "the dearer a wrong suggestion, the higher the threshold: it is a choice, not a fact."
+    return "the more a wrong suggestion costs, the higher the threshold: a choice, not a fact."
+
+
+def _cost(t, scores, right, wrong, missed=1, refused=0, above=False):
+    """What showing the scores of at least ``t`` costs; ``above``: only those above it."""
+    shown = scores > t if above else scores >= t
+    wrong_shown, right_missed = (shown & ~right).sum(), (~shown & right).sum()
+    return wrong * wrong_shown + missed * right_missed + refused * (~shown & ~right).sum()
+
+
+# {hint: the costs whose least this slip finds}, for a price.
+SLIPS_OF_COST = {
+    "those are the most expensive mistakes, not the cheapest.": lambda price: {
+        "wrong": -price,
+        "missed": -1,
+    },
+    "the price has no effect.": lambda price: {"wrong": 1},
+    "exchanged: the price is that of a wrong one shown.": lambda price: {
+        "wrong": 1,
+        "missed": price,
+    },
+    "a wrong one that is not shown is no mistake, and costs nothing.": lambda price: {"refused": 1},
+    "shown is what has *at least* t: use >=, not >.": lambda price: {"above": True},
+    "a right one that is not shown costs 1.": lambda price: {"missed": 0},
+    "a wrong one that is shown costs `price`.": lambda price: {"wrong": 0},
+}
 
 
 def _check_cheapest(got: float, scores, right, price: float) -> None:
     """Hint unless the mistakes at ``got`` cost as little as at the best threshold."""
-
-    def cost(t, wrong=price, missed=1, refused=0, above=0):
-        shown = scores > t if above else scores >= t
-        counts = (shown & ~right).sum(), (~shown & right).sum(), (~shown & ~right).sum()
-        return wrong * counts[0] + missed * counts[1] + refused * counts[2]
-
     tries = [*scores, math.inf]
-    least = min(map(cost, tries))
-    if near(cost(got), least):
+
+    def costs(**slip):
+        return [_cost(t, scores, right, **{"wrong": price} | slip) for t in tries]
+
+    mine, least = _cost(got, scores, right, price), min(costs())
+    if near(mine, least):
         return
-    expect(not near(got, least), "that is what the mistakes cost; the threshold is wanted.")
-    expect(cost(math.inf) > least, "showing nothing costs least here: `math.inf` is worth a try.")
-    mistakes = {
-        "those are the dearest mistakes, not the cheapest.": {"wrong": -price, "missed": -1},
-        "the price has no effect.": {"wrong": 1},
-        "exchanged: the price is that of a wrong one shown.": {"wrong": 1, "missed": price},
-        "a wrong one that is not shown is no mistake, and costs nothing.": {"refused": 1},
-        "shown is what has *at least* t: use >=, not >.": {"above": 1},
-        "a right one that is not shown costs 1.": {"missed": 0},
-        "a wrong one that is shown costs `price`.": {"wrong": 0},
-    }
-    for hint, how in mistakes.items():
-        expect(got not in tries or cost(got, **how) > min(cost(t, **how) for t in tries), hint)
-    raise Hint(f"at yours the mistakes cost {cost(got):g}, at the best threshold {least:g}.")
+    expect(not near(got, least), "that is what the mistakes cost; the threshold is needed.")
+    place = int(got) if got in range(len(scores)) else None
+    position = place is not None and near(costs()[place], least)
+    expect(not position, "that is a position; the score at this position is the threshold.")
+    expect(costs()[-1] > least, "showing nothing costs least here: `math.inf` is worth a try.")
+    for hint, slip in SLIPS_OF_COST.items():
+        with_slip = costs(**slip(price))
+        found = got in tries and with_slip[tries.index(got)] == min(with_slip)
+        expect(not found, hint)
+    raise Hint(f"at yours the mistakes cost {mine:g}, at the best threshold {least:g}.")
 
 
 @feedback.check
 def check_softmax_with_temperature(answer):
-    """``answer(z, T)`` must be soft-max of z / T, and survive large logits."""
-    import numpy as np
-
-    from course_utils.sampling import softmax
-
+    """``answer(z, T)`` must be soft-max of z / T, and survive logits of any size."""
     z, T = np.array([0.3, -1.2, 2.4, 1.1, 0.0]), 0.6
-    got, right = feedback.call(answer, z.copy(), T), softmax(z, T)
-    shape = feedback.numbers(got).shape
-    expect(shape == z.shape, f"five logits should give five probabilities, not shape {shape}.")
+    got, right = feedback.numbers(feedback.call(answer, z, T)), softmax(z, T)
+    shape = f"five logits should give five probabilities, not shape {got.shape}."
+    expect(got.shape == z.shape, shape)
     if not near(got, right):
-        hot, plain = np.exp(z / T), np.exp(z)
-        got = feedback.numbers(got)
-        expect(
-            np.ptp(got) > 1e-9,
-            "the notes' slip: with a fixed index above, all words get the same number. Above "
-            "stands word i's own logit.",
-        )
-        mistakes = {
-            "multiplied instead of divided: a high T should make them more alike.": softmax(z * T),
-            "T has no effect.": softmax(z),
-            "divide the logits by T, not the probabilities.": softmax(z) / T,
-            "you normalise over the wrong thing: T belongs into the sum below, too.": (
-                hot / plain.sum()
-            ),
-            "you normalise over the wrong thing: T belongs into the exponent above, too.": (
-                plain / hot.sum()
-            ),
-            "T divides the logit inside the exponent, not the exponential.": plain / T / hot.sum(),
-            "not normalised: divide by the sum of the exponentials.": hot,
-            "those are logarithms of probabilities.": np.log(right),
-        }
+        same = "the notes' slip: with a fixed index above, all words get the same number. Above is "
+        expect(np.ptp(got) > 1e-9, f"{same}word i's own logit.")
         total = f"they sum to {got.sum():.3g}; " if abs(got.sum() - 1) > 1e-6 else ""
-        _match(got, mistakes, f"{total}compare with the corrected formula, term by term.")
-    with np.errstate(all="ignore"):
-        large = feedback.numbers(feedback.call(answer, z + 1000, T))
-    expect(
-        near(large, right),
-        "right for small logits, but it overflows for large ones: subtract the largest first.",
-    )
+        rest = f"{total}compare with the corrected formula, term by term."
+        name_mistake(got, _slips_of_softmax(z, T), rest)
     expect(near(feedback.call(answer, -z, 3.0), softmax(-z, 3.0)), "T = 3 goes wrong.")
+    far = "right for small logits, but it overflows for"
+    sizes = {  # each takes one way of subtracting apart
+        f"{far} large ones: subtract the largest first.": (z + 1000, 1.0),
+        f"{far} logits far apart: subtract the largest, nothing else.": ([0.0, 1000.0, 999.0], 1.0),
+        f"{far} a small T: the largest of z / T must go, you subtract that of z.": (
+            [1000.0, 1001.0],
+            0.5,
+        ),
+        "right for small logits, but 0 / 0 for a high T: subtract the largest of z / T, not of "
+        "z.": ([2000.0, 2001.0], 2.0),
+    }
+    for hint, (logits, temperature) in sizes.items():
+        logits = np.array(logits)
+        with np.errstate(all="ignore"):
+            got = feedback.call(answer, logits, temperature)
+        expect(near(got, softmax(logits, temperature)), hint)
     return "temperature, and safe for logits of any size."
+
+
+def _slips_of_softmax(z, T) -> dict:
+    """``{hint: the numbers that this slip gives}``."""
+    hot, plain = np.exp(z / T), np.exp(z)
+    return {
+        "multiplied instead of divided: a high T should make them more alike.": softmax(z * T),
+        "T has no effect.": softmax(z),
+        "divide the logits by T, not the probabilities.": softmax(z) / T,
+        "you normalise over the wrong thing: T belongs into the sum below, too.": hot / plain.sum(),
+        "you normalise over the wrong thing: T belongs into the exponent above, too.": (
+            plain / hot.sum()
+        ),
+        "T divides the logit inside the exponent, not the exponential.": plain / T / hot.sum(),
+        "not normalised: divide by the sum of the exponentials.": hot,
+        "those are logarithms of probabilities.": np.log(softmax(z, T)),
+        "the sign is turned: e to the power of z / T, not of -z / T.": softmax(-z, T),
+        "divided by the largest: divide by the sum of all.": hot / hot.max(),
+        "2 to the power of z / T; the soft-max has e: np.exp.": softmax(z * np.log(2), T),
+        "soft-max is taken twice: once is enough.": softmax(softmax(z, T)),
+        "the exponentials are missing: np.exp(z / T).": z / z.sum(),
+    }
 
 
 @feedback.check
 def check_keep_k(answer):
     """``answer(z, k)``: soft-max over the k best logits, zero elsewhere, ties to the earlier."""
-    import numpy as np
-
-    from course_utils.sampling import softmax, top_k
-
     for z, k in (([0.5, 2.0, -1.0, 3.0, 1.5, 0.2], 3), ([1.0, 2.0, 0.7, 2.0, 2.0, -3.0], 2)):
         z = np.array(z)
-        got, full = feedback.call(answer, z.copy(), k), softmax(z)
-        cut = top_k(z, k)
-        got, right = feedback.numbers(got), softmax(cut)
-        expect(
-            got.shape != (k,),
-            f"only {k} numbers: their places in the vocabulary are lost. Give one for each logit.",
-        )
+        got, right = feedback.numbers(feedback.call(answer, z, k)), softmax(top_k(z, k))
+        few = f"only {k} numbers: their places in the vocabulary are lost. Give one for each logit."
+        expect(got.shape != (k,), few)
         expect(got.shape == z.shape, f"{len(z)} logits, so {len(z)} numbers; yours: {got.shape}.")
-        if near(got, right):
-            continue
-        mistakes = {
-            "those are logits; the answer is probabilities: soft-max comes last.": cut,
-            "not renormalised: what is kept must sum to 1 again.": np.where(right > 0, full, 0),
-            "you kept the worst: the k largest logits stay.": softmax(
-                np.where(np.isfinite(top_k(-z, k)), z, -np.inf)
-            ),
-            "nothing was cut.": full,
-        }
-        kept = int((got > 0).sum())
-        expect(
-            not near(got, softmax(np.where(right > 0, z, 0))),
-            "zero is a logit like any other, and gets a probability; −inf is what forbids a word.",
-        )
-        ties = z >= np.sort(z)[-k]
-        expect(
-            kept == k or not near(got > 0, ties) or ties.sum() == k,
-            f"{kept} words kept, k is {k}: of equal logits only as many may stay as there is room.",
-        )
-        last = np.argsort(z, kind="stable")[-k:]
-        expect(
-            ties.sum() == k or not (got[last] > 0).all() or kept != k,
-            "of equal logits the earlier stay, as in the course's rule for ties.",
-        )
-        _match(got, mistakes, f"{kept} probabilities are above 0 and they sum to {got.sum():.3g}.")
+        if not near(got, right):
+            _name_slip_of_k(got, z, k, right)
     return "exactly k, ties included, and a distribution again."
+
+
+def _slips_of_k(z, k: int, right) -> dict:
+    """``{hint: the numbers that this slip gives}``."""
+    full, logits = softmax(z), np.where(right > 0, z, 0)
+    worst = softmax(np.where(np.isfinite(top_k(-z, k)), z, -np.inf))
+    return {
+        "those are logits; the answer is probabilities: soft-max comes last.": top_k(z, k),
+        "those are logits; the answer is probabilities, soft-max comes last. And −inf is what "
+        "forbids a word, not 0.": logits,
+        "not renormalised: what is kept must sum to 1 again.": np.where(right > 0, full, 0),
+        "you kept the worst: the k largest logits stay.": worst,
+        "nothing was cut.": full,
+        "zero is a logit like any other, and gets a probability; −inf forbids a word.": (
+            softmax(logits)
+        ),
+        "the k kept are all alike: soft-max gives a better logit a larger share.": (
+            (right > 0) / k
+        ),
+        "logits divided by their sum: soft-max takes their exponentials.": (
+            logits / z[right > 0].sum()
+        ),
+        "in order of size: put each probability back in its word's place.": (np.sort(right)[::-1]),
+        "in order of size, the smallest first: put each back in its word's place.": (
+            np.sort(right)
+        ),
+        "soft-max is taken twice: once, at the end, is enough.": softmax(right),
+        "those are 0 and 1: the answer is probabilities.": right > 0,
+    }
+
+
+def _name_slip_of_k(got, z, k: int, right) -> None:
+    """Raise the hint for probabilities ``got`` that are not those of the k best logits."""
+    name_mistake(got, _slips_of_k(z, k, right))
+    kept = int((got > 0).sum())
+    same_logits = kept == k and near(np.sort(z[got > 0]), np.sort(z[right > 0]))
+    tie = "of equal logits the earlier stay, as in the course's rule for ties."
+    expect(not same_logits or ((got > 0) == (right > 0)).all(), tie)
+    ties = z >= np.sort(z)[-k]
+    room = f"{kept} words kept, k is {k}: of equal logits only as many may stay as there is room."
+    expect(kept == k or not near(got > 0, ties), room)
+    one_off = {k - 1: "one too few", k + 1: "one too many"}.get(kept, "not k")
+    expect(kept == k, f"{kept} words kept, k is {k}: {one_off}.")
+    raise Hint(f"{kept} words kept, but not these numbers: soft-max of the k largest logits.")
 
 
 @feedback.check
 def check_nucleus(answer):
     """``answer(z, T, p)``: soft-max at T, cut to the fewest best words that reach p."""
-    import numpy as np
-
-    from course_utils.sampling import softmax, top_p
-
     z = np.array([0.1, 2.2, -0.4, 1.7, 3.0, 0.9, -2.0, 1.2])
     for T, p in ((2.5, 0.75), (0.7, 0.9), (0.3, 0.5)):
-        got, full = feedback.call(answer, z.copy(), T, p), softmax(z, T)
-        got = feedback.numbers(got)
-        expect(
-            got.shape == z.shape,
-            f"{len(z)} logits, so {len(z)} probabilities; yours have shape {got.shape}.",
-        )
+        got = feedback.numbers(feedback.call(answer, z, T, p))
+        shape = f"{len(z)} logits, so {len(z)} probabilities; yours have shape {got.shape}."
+        expect(got.shape == z.shape, shape)
         right = softmax(top_p(z / T, p))
-        if near(got, right):
-            continue
-        ranked = np.sort(full)[::-1]
-        short = np.where(full >= ranked[max((ranked.cumsum() <= p).sum(), 1) - 1], full, 0)
-        empty = (ranked.cumsum() <= p).sum() == 0 and not np.nan_to_num(got).any()
-        expect(
-            not empty and not near(got, short / short.sum()) and not near(got, short),
-            "you dropped the token that crosses p: it stays, so that the kept ones reach p.",
-        )
-        mistakes = {
-            "not renormalised: what is kept must sum to 1 again.": np.where(right > 0, full, 0),
-            "those are in order of size: put each back in its word's place.": np.sort(right)[::-1],
-            "you cut at T = 1: the temperature comes first, then the cut.": softmax(top_p(z, p), T),
-            "nothing was cut.": full,
-        }
-        kept = int((got > 0).sum())
-        rest = f"{kept} words kept at T = {T}, p = {p}; {int((right > 0).sum())} are needed."
-        _match(got, mistakes, rest)
+        if not near(got, right):
+            _name_slip_of_p(got, z, T, p, right)
     return "the fewest words that reach p together, and the model says how many those are."
+
+
+def _slips_of_p(z, T: float, p: float, right) -> dict:
+    """``{hint: the numbers that this slip gives}``."""
+    full = softmax(z, T)
+    worst = np.argsort(full, kind="stable")[: (np.sort(full).cumsum() < p).sum() + 1]
+    of_worst = np.where(np.isin(np.arange(len(z)), worst), full, 0)
+    return {
+        "not renormalised: what is kept must sum to 1 again.": np.where(right > 0, full, 0),
+        "those are in order of size: put each back in its word's place.": np.sort(right)[::-1],
+        "you cut at T = 1: the temperature comes first, then the cut.": softmax(top_p(z, p), T),
+        "nothing was cut.": full,
+        "T has no effect: divide the logits by it first.": softmax(top_p(z, p)),
+        "soft-max is taken twice: divide what is kept by its sum.": softmax(right),
+        "soft-max is taken twice: divide the kept ones by their sum.": softmax(
+            np.where(right > 0, full, -np.inf)
+        ),
+        "you kept the worst: go from the best word down.": of_worst / of_worst.sum(),
+        "multiplied by T: divide the logits by it.": softmax(top_p(z * T, p)),
+        "those are 0 and 1: the answer is probabilities.": right > 0,
+        "the kept are all alike: keep their probabilities.": (right > 0) / (right > 0).sum(),
+    }
+
+
+def _name_slip_of_p(got, z, T: float, p: float, right) -> None:
+    """Raise the hint for probabilities ``got`` that are not those of the nucleus."""
+    full = softmax(z, T)
+    ranked = np.sort(full)[::-1]
+    before_p = (ranked.cumsum() <= p).sum()  # words before the one that crosses p
+    short = np.where(full >= ranked[max(before_p, 1) - 1], full, 0)
+    empty = before_p == 0 and not np.nan_to_num(got).any()
+    dropped = empty or near(got, short / short.sum()) or near(got, short)
+    stays = "you dropped the token that crosses p: it stays, so that the kept ones reach p."
+    expect(not dropped, stays)
+    name_mistake(got, _slips_of_p(z, T, p, right))
+    each = np.where(full >= p, full, 0)
+    alone = near(got, each / max(each.sum(), 1e-9)) or near(got, each) or np.isnan(got).all()
+    expect(not alone, "p is for the sum from the best word down, not for each word alone.")
+    kept, needed = int((got > 0).sum()), int((right > 0).sum())
+    count = f"at T = {T}, p = {p} {needed} words are needed; you keep {kept}."
+    expect(kept == needed, f"{count} Add up the probabilities from the best down until p.")
+    raise Hint(f"{needed} words are kept, as needed, but their probabilities are other ones.")
 
 
 WISH = {"new": 0.87, "familiar": 0.99}  # what `check_setting` wants
