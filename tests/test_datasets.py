@@ -10,6 +10,7 @@ from course_utils import datasets
 NLI_HEADER = "id,premise,hypothesis,label,split"
 STS_HEADER = "id,sentence1,sentence2,score,split"
 NLI_ROW = "n1,A cat sleeps.,An animal sleeps.,entailment,train"
+HARD = datasets.DATA
 PAIR = {"sentence1": ["a"], "sentence2": ["b"]}
 STS_ROW = "s1,A cat sleeps.,An animal sleeps.,3.5,train"
 
@@ -30,7 +31,7 @@ def write(tmp_path):
 
 
 def header(name):
-    """The columns of a file; ``topic`` may stand among them, the loaders leave it out."""
+    """The columns of a file; ``topic`` may be one of them, the loaders leave it out."""
     with open(datasets.DATA / name, encoding="utf-8", newline="") as file:
         return [column for column in next(csv.reader(file)) if column != "topic"]
 
@@ -58,7 +59,7 @@ def test_course_sts():
 
 
 def test_course_questions_and_queries():
-    assert header("questions.csv") == ["id", "group", "text"]
+    assert [name for name in header("questions.csv") if name != "split"] == ["id", "group", "text"]
     assert header("queries.csv") == ["id", "text", "group"]
     questions, queries = datasets.load_questions(), datasets.load_queries()
     sizes = Counter(questions["group"])
@@ -117,7 +118,7 @@ def test_id_and_split_are_only_needed_where_they_are_used(write):
         datasets.load_sts("train", path)
 
 
-def test_columns_in_any_order_and_others_beside_them(write):
+def test_columns_in_any_order_and_more_of_them(write):
     path = write("score,note,sentence2,sentence1", "1.5,hm,b,a")
     assert datasets.load_sts(source=path) == {**PAIR, "score": [1.5]}
 
@@ -153,6 +154,20 @@ def test_triplets_leave_out_premises_without_both(write):
     expected = {"anchor": ["P1"], "positive": ["yes"], "negative": ["no"]}
     assert datasets.triplets("train", path) == expected
     assert datasets.triplets(None, path)["anchor"] == ["P1", "P5"]
+
+
+def test_the_course_has_harder_pairs_and_queries():
+    assert datasets.load_sts(source="hard") == datasets.load_sts(source=HARD / "sts_hard.csv")
+    assert datasets.load_queries("hard") == datasets.load_queries(HARD / "queries_hard.csv")
+    with pytest.raises(FileNotFoundError, match="no file .*questions_hard.csv"):
+        datasets.load_questions("hard")
+
+
+def test_questions_have_a_split_where_the_file_has_one(write):
+    lines = ("id,group,text,split", "q1,g1,How?,train", "q2,g2,Why?,test")
+    bank = datasets.load_questions(write(*lines))
+    assert bank["split"] == ["train", "test"]
+    assert datasets.load_questions(write(*lines), "test")["id"] == ["q2"]
 
 
 def test_select():
@@ -198,6 +213,25 @@ class TestRefused:
         path = write(STS_HEADER, f"s2,A,B,{score},train")
         refused(f"line 2: score '{score}' is not a number", datasets.load_sts, None, path)
 
+    def test_a_scale_that_nobody_knows(self, write):
+        """From 0 to 1, or very different pairs: the course would divide by 5."""
+        path = write(STS_HEADER, "s1,A,B,0.95,train", "s2,C,D,0,train")
+        refused(r"no score is above 1. If the scale is 0 to 1, say scale=", datasets.load_sts,
+                None, path)  # fmt: skip
+        assert datasets.load_sts(None, path, scale=(0, 1))["score"] == [4.75, 0]
+        assert datasets.load_sts(None, path, scale=(0, 5))["score"] == [0.95, 0]
+        refused("line 2: score 0.95 is outside 1 to 5", datasets.load_sts, None, path, (1, 5))
+        with pytest.raises(ValueError, match="scale must be .lowest, highest."):
+            datasets.load_sts(None, path, scale=(5, 0))
+
+    def test_a_split_on_some_rows_only(self, tmp_path):
+        path = tmp_path / "made.csv.jsonl"
+        path.write_text(
+            '{"premise": "A", "hypothesis": "B", "label": "neutral", "split": "train"}\n'
+            '{"premise": "A", "hypothesis": "C", "label": "neutral"}\n'
+        )
+        refused("line 2: unknown split None", datasets.load_nli, None, path)
+
     def test_unknown_split_asked_for(self, write):
         with pytest.raises(ValueError, match="unknown split 'valid'; choose among train, dev"):
             datasets.load_nli("valid", write(NLI_HEADER, NLI_ROW))
@@ -210,7 +244,7 @@ class TestRefused:
     @pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
     @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
     def test_not_utf8(self, write, encoding, mark):
-        """The line is right wherever in it the first foreign letter stands."""
+        """The line is right wherever in it the first foreign letter is."""
         for text in ("é", "x,y,é"):
             path = write("id,group,text", "1,g,fine", f"{text},g,caf", encoding=encoding)
             path.write_bytes(mark + path.read_bytes())
@@ -223,7 +257,7 @@ class TestRefused:
 
     def test_duplicate_ids(self, write):
         path = write(NLI_HEADER, NLI_ROW, "n2,A,B,neutral,train", "n1,C,D,neutral,train")
-        message = "line 4: id 'n1' stands in line 2 already; make ids unique"
+        message = "line 4: id 'n1' is in line 2 already; make ids unique"
         refused(message, datasets.load_nli, None, path)
 
     @pytest.mark.parametrize(
@@ -258,4 +292,4 @@ class TestRefused:
 
     def test_column_named_twice(self, write):
         path = write("id,group,text,text", "1,g,one,two")
-        refused("line 1: column text stands there twice", datasets.load_questions, path)
+        refused("line 1: column text appears twice", datasets.load_questions, path)

@@ -3,7 +3,8 @@
     .tsv, .txt   SICK (Marelli et al. 2014), STS-Benchmark (Cer et al. 2017; as published or as
                  in GLUE), Quora question pairs
     .jsonl       SNLI (Bowman et al. 2015), MultiNLI (Williams et al. 2018)
-    a folder     saved by the ``datasets`` library's ``save_to_disk``
+    a folder     saved by the ``datasets`` library's ``save_to_disk``, or parquet files as the
+                 hub stores them (all-NLI, STS-B and Quora of sentence-transformers)
     other names  a data set of the hub, ``name`` or ``name:config``
 
 Every row has ``line``, its place in the source. ``datasets`` checks the content afterwards.
@@ -11,14 +12,14 @@ Every row has ``line``, its place in the source. ``datasets`` checks the content
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from course_utils.internal import tables
+from course_utils.internal import quora, tables
+from course_utils.internal.arrow import read_arrow, split_name
 
-LABELS = ("entailment", "neutral", "contradiction")  # the order of the hub's numbers 0, 1, 2
+LABELS = ("entailment", "neutral", "contradiction")
 
 # The course's column: the names it goes by elsewhere, the likeliest first.
 NAMES = {
@@ -31,7 +32,6 @@ NAMES = {
     "score": ("score", "relatedness_score", "similarity_score", "label"),
     "split": ("split", "SemEval_set"),
 }
-SPLITS = {"trial": "dev", "validation": "dev", "valid": "dev"}
 STSB = ("genre", "filename", "year", "id", "score", "sentence1", "sentence2")  # has no header
 
 
@@ -39,40 +39,47 @@ def read(source: str | Path, wanted: tuple[str, ...], split: str | None) -> list
     """Rows of a foreign source with the ``wanted`` columns, under the course's names.
 
     Rows that their makers left without a label (SNLI's ``-``, the hub's -1) are dropped. SICK's
-    scores, 1 to 5, become 0 to 5. Raises FileNotFoundError when there is no such source, and
-    ValueError, naming the place and the remedy, when a column is missing.
+    rows have ``scale``, 1 to 5. Raises FileNotFoundError when there is no such source, and
+    ValueError, naming the place and what to do, when a column is missing or labels are numbers
+    without names.
     """
-    path = Path(source)
-    if path.suffix in (".tsv", ".txt", ".csv"):
-        raw = read_tabs(path)
-    elif path.suffix == ".jsonl":
-        raw = read_json_lines(path)
-    else:
-        raw = read_arrow(source, split)
-        if split:
-            raw = [{**row, "split": split} for row in raw]
-    if split and raw and not {"split", "SemEval_set"} & set(raw[0]):
-        raise ValueError(f"{source} does not say which split a row is in: leave split out")
+    raw = read_raw(source, split)
+    check_says_split(source, raw, split)
+    # the course's names for the columns
     rows = [{**rename(row, wanted, source), "line": row["line"]} for row in raw]
-    ids = {row.get("id") for row in rows}
-    if None in ids or len(ids) < len(rows):  # some sets number within their parts
-        rows = [{**row, "id": str(row["line"])} for row in rows]
+    # every row needs an id of its own; some sets number within their parts, or not at all
+    ids = {str(row.get("id")) for row in rows}
+    own_ids = "None" not in ids and len(ids) == len(rows)
     for row in rows:
-        row["id"] = str(row["id"])
+        row["id"] = str(row["id"] if own_ids else row["line"])
         if "split" in row:
-            row["split"] = SPLITS.get(row["split"].lower(), row["split"].lower())
+            row["split"] = split_name(row["split"])
+    # labels in the course's words; rows without one are left out
     if "label" in wanted:
-        rows = [
-            {**row, "label": label}
-            for row in rows
-            if (label := label_name(row["label"])) is not None
-        ]
+        for row in rows:
+            row["label"] = label_name(row["label"], f"{source}, line {row['line']}")
+        rows = [row for row in rows if row["label"] is not None]
     if not rows:
         raise ValueError(f"{source}: no labelled rows")
     if "score" in wanted and "relatedness_score" in raw[0]:
-        for row in rows:
-            row["score"] = (float(row["score"]) - 1) * 1.25
+        rows = [{**row, "scale": (1, 5)} for row in rows]
     return rows
+
+
+def read_raw(source: str | Path, split: str | None) -> list[dict]:
+    """All rows of a file, a folder or a hub data set, under their own names."""
+    path = Path(source)
+    if path.suffix in (".tsv", ".txt", ".csv"):
+        return read_tabs(path)
+    if path.suffix == ".jsonl":
+        return read_json_lines(path)
+    return read_arrow(source, split)
+
+
+def check_says_split(source, raw: list[dict], split: str | None) -> None:
+    """ValueError when a split is asked for and the rows do not say theirs."""
+    if split and raw and not set(NAMES["split"]) & set(raw[0]):
+        raise ValueError(f"{source} does not say which split a row is in: leave split out")
 
 
 def rename(row: dict, wanted: Iterable[str], source) -> dict:
@@ -90,41 +97,42 @@ def rename(row: dict, wanted: Iterable[str], source) -> dict:
     return found
 
 
-def label_name(label) -> str | None:
-    """A label in the course's words: from numbers 0-2, capitals; None where there is none."""
-    if isinstance(label, int) and not isinstance(label, bool):
-        return LABELS[label] if 0 <= label < len(LABELS) else None
-    return None if label in ("-", "", None) else str(label).lower()
+def label_name(label, place: str) -> str | None:
+    """A label in small letters; None where there is none. A number without a name is refused."""
+    if label in ("-", "", None):
+        return None
+    if not isinstance(label, str):
+        raise ValueError(
+            f"{place}: label {label!r} is a number without a name, and data sets differ in their "
+            'order; store names, or cast the column to ClassLabel(names=["entailment", …])'
+        )
+    return label.lower()
 
 
 def read_tabs(path: Path) -> list[dict]:
     """Rows of a tab-separated file; quotes are text, except in Quora's file, which uses them."""
     lines = tables.read_text(path).split("\n")
-    header = lines[0].rstrip("\r").split("\t")
-    quora = "is_duplicate" in [name.strip('"') for name in header]
-    known = {name for names in NAMES.values() for name in names}
-    if not known & set(header) and not quora:
-        header, start = list(STSB), 0
+    header = lines[0].split("\t")
+    if "is_duplicate" in [name.strip('"') for name in header]:
+        return quora.read(path)
+    # STS-Benchmark as published has no header, and sometimes more fields at the end
+    known = {name for names in NAMES.values() for name in names} | {"group", "text"}
+    published = not known & set(header)
+    if published:
+        header = list(STSB)
     else:
-        start = 1
-    if quora:
-        reader = csv.DictReader((f"{line}\n" for line in lines), delimiter="\t")
-        return [
-            {**row, "line": reader.line_num}
-            for row in reader
-            if row["question1"] and row["question2"]  # the published file has a few gaps
-        ]
+        tables.check_header(path, header, (), once=tuple(header))
     rows = []
-    for number, line in enumerate(lines[start:], start + 1):
-        fields = line.rstrip("\r").split("\t")
-        if fields == [""]:
+    for line, text in enumerate(lines, 1):
+        fields = text.split("\t")
+        if fields == [""] or (line == 1 and not published):
             continue
-        if len(fields) < len(header):
+        if len(fields) < len(header) or (len(fields) > len(header) and not published):
             raise ValueError(
-                f"{path}, line {number}: {len(fields)} fields, not {len(header)}; each line needs "
+                f"{path}, line {line}: {len(fields)} fields, not {len(header)}; each line needs "
                 f"the columns {', '.join(header)}, separated by tabs"
             )
-        rows.append({**dict(zip(header, fields, strict=False)), "line": number})
+        rows.append({**dict(zip(header, fields, strict=False)), "line": line})
     return rows
 
 
@@ -136,60 +144,38 @@ def read_json_lines(path: Path) -> list[dict]:
             continue
         try:
             rows.append({**json.loads(line), "line": number})
-        except (json.JSONDecodeError, TypeError) as error:
-            raise ValueError(f"{path}, line {number}: not a JSON object; mend the line") from error
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"{path}, line {number}: not a JSON object; fix the line") from error
     return rows
 
 
-def read_arrow(source: str | Path, split: str | None) -> list[dict]:
-    """Rows of a folder that ``datasets`` saved, or of a hub data set."""
-    import datasets as hf
+def read_question_pairs(source: str | Path, split: str | None) -> list[dict] | None:
+    """Rows of Quora's pairs (qid1, question1, …, is_duplicate); None when these are no pairs.
 
-    wanted = {"dev": "validation"}.get(split, split)
-    try:
-        if Path(source).is_dir():
-            found = hf.load_from_disk(str(source))
-        else:
-            name, _, config = str(source).partition(":")
-            found = hf.load_dataset(name, config or None)
-    except Exception as error:  # the hub's errors have no common type
-        raise FileNotFoundError(
-            f"{source!r} is no file or saved data set here, and the hub did not give a data set "
-            f"of that name ({type(error).__name__}): offline use a .csv, .tsv or .jsonl file, or "
-            "a folder that datasets' save_to_disk wrote"
-        ) from error
-    if isinstance(found, hf.DatasetDict):
-        if wanted is not None and wanted not in found:
-            raise ValueError(f"{source}: no split {wanted!r}; it has {', '.join(found)}")
-        parts = [wanted] if wanted else list(found)
-        found = hf.concatenate_datasets([found[part] for part in parts])
-    return [{**row, "line": number} for number, row in enumerate(found, 1)]
-
-
-def quora_groups(rows: list[dict]) -> list[dict]:
-    """Quora's pairs as a bank: one row a question; questions marked as duplicates share a group.
-
-    A group is everything connected by duplicate pairs, named after its first question.
+    The hub's form has no numbers for questions: there the question's text is its number.
     """
-    group: dict[str, str] = {}
-    texts: dict[str, tuple[str, int]] = {}
-
-    def root(question: str) -> str:
-        while group[question] != question:
-            group[question] = group[group[question]]
-            question = group[question]
-        return question
-
-    for row in rows:
-        for side in "12":
-            question = row[f"qid{side}"]
-            group.setdefault(question, question)
-            texts.setdefault(question, (row[f"question{side}"], row["line"]))
-        if row["is_duplicate"] == "1":
-            group[root(row["qid2"])] = root(row["qid1"])
+    if is_plain_csv(Path(source)):
+        return None
+    rows = read_raw(source, split)
+    first = rows[0] if rows else {}
+    numbered = set(quora.COLUMNS) <= set(first)
+    if not numbered and not {"sentence1", "sentence2", "label"} <= set(first):
+        return None
+    check_says_split(source, rows, split)
+    if split:
+        rows = [row for row in rows if split_name(row["split"]) == split]
+    if numbered:
+        return rows
     return [
-        {"id": question, "group": root(question), "text": text, "line": line}
-        for question, (text, line) in texts.items()
+        {
+            "qid1": row["sentence1"],
+            "qid2": row["sentence2"],
+            "question1": row["sentence1"],
+            "question2": row["sentence2"],
+            "is_duplicate": row["label"],
+            "line": row["line"],
+        }
+        for row in rows
     ]
 
 

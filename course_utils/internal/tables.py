@@ -32,8 +32,9 @@ def read_csv(path: str | Path, required: tuple[str, ...]) -> list[dict[str, str]
     reader = csv.DictReader(io.StringIO(read_text(path)), strict=True)
     rows = []
     try:
-        _check_header(path, list(reader.fieldnames or []), required)
+        check_header(path, list(reader.fieldnames or []), required)
         for row in reader:
+            # a missing field is None, and what is too much has the name None
             if None in row or None in row.values():
                 raise ValueError(
                     f"{path}, line {reader.line_num}: not {len(reader.fieldnames)} fields; put "
@@ -48,12 +49,14 @@ def read_csv(path: str | Path, required: tuple[str, ...]) -> list[dict[str, str]
     return rows
 
 
-def _check_header(path: Path, names: list[str], required: tuple[str, ...]) -> None:
-    """ValueError unless ``names`` holds every required column, once."""
+def check_header(
+    path: Path, names: list[str], required: tuple[str, ...], once: tuple[str, ...] = ()
+) -> None:
+    """ValueError unless ``names`` holds every required column, once; ``once``: others like that."""
     if missing := [name for name in required if name not in names]:
         raise ValueError(
             f"{path}, line 1: no column {', '.join(missing)}; the header must name "
             f"{', '.join(required)} (found {', '.join(names or ['nothing'])})"
         )
-    if twice := [name for name in required if names.count(name) > 1]:
-        raise ValueError(f"{path}, line 1: column {twice[0]} stands there twice; rename one")
+    if twice := [name for name in (*required, *once) if names.count(name) > 1]:
+        raise ValueError(f"{path}, line 1: column {twice[0]} appears twice; rename one")
