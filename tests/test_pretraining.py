@@ -3,6 +3,7 @@
 import csv
 import json
 import lzma
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -206,7 +207,7 @@ def test_a_run_is_not_continued_as_another_one(corpus, tmp_path, option, value):
 def test_an_interrupt_leaves_no_half_written_file(corpus, tmp_path, monkeypatch, step):
     """What was being written is written again by the next start."""
 
-    def cut(path):
+    def cut(path, _=None):
         path.write_bytes(b"{")
         raise KeyboardInterrupt
 
@@ -214,6 +215,8 @@ def test_an_interrupt_leaves_no_half_written_file(corpus, tmp_path, monkeypatch,
         def save(self, path):
             cut(tmp_path / path)
 
+    move = os.replace
+    curve_file = tmp_path / "curve.csv"
     with monkeypatch.context() as patch:
         if step == "tokenizer":
             patch.setattr(data, "train_tokenizer", lambda *_: Cut())
@@ -221,12 +224,16 @@ def test_an_interrupt_leaves_no_half_written_file(corpus, tmp_path, monkeypatch,
             patch.setattr(np, "save", lambda path, _: cut(path))
         else:
             run(corpus, tmp_path, "--tokens", "6000", "--stop-after", "2", "--eval-every", "1")
-            before = (tmp_path / "curve.csv").read_bytes()
-            patch.setattr(train.record.os, "replace", lambda old, new: cut(old))
+            before = curve_file.read_bytes()
+
+            def replace(old, new):
+                return cut(old) if new == curve_file else move(old, new)
+
+            patch.setattr(os, "replace", replace)
         with pytest.raises(KeyboardInterrupt):
             run(corpus, tmp_path, "--tokens", "6000", "--stop-after", "3")
         if step == "curve":
-            assert (tmp_path / "curve.csv").read_bytes() == before
+            assert curve_file.read_bytes() == before
     assert run(corpus, tmp_path, "--tokens", "6000", "--stop-after", "3")["state"]["step"] == 3
     assert json.loads((tmp_path / "settings.json").read_text(encoding="utf-8"))["batch"] == 8
 

@@ -85,7 +85,9 @@ def test_every_slide_fits(deck, name):
 def test_a_deck_asks_nothing_of_any_network_and_the_browser_has_no_complaint(deck, name):
     _, complaints, page, _ = deck(name)
     assert complaints == []
-    text = re.sub(r"<script>.*?</script>|<style>.*?</style>", "", page.read_text(), flags=re.S)
+    text = re.sub(
+        r"<script>.*?</script>|<style>.*?</style>", "", page.read_text(encoding="utf-8"), flags=re.S
+    )
     assert not re.search(r"""(src|poster|srcset)\s*=\s*["'](?!data:)""", text)
     assert "<link" not in text and "@import" not in text
 
@@ -207,21 +209,18 @@ def test_an_answer_opens_by_mouse_and_by_key_and_the_slide_stays(small_deck):
     assert tab.evaluate("Reveal.getIndices().h") == 1
 
 
-def test_a_skipped_cell_is_not_in_the_file_and_hide_input_hides_code_alone(tmp_path):
-    path = tmp_path / "small.ipynb"
+def test_a_skipped_cell_is_not_in_the_file_and_hide_input_hides_code_alone():
     code = new_code_cell(
         "plumbing = 1",
         outputs=[new_output("stream", name="stdout", text="kept\n")],
         metadata={"tags": ["hide-input"], "slideshow": {"slide_type": "slide"}},
     )
     skipped = new_markdown_cell("unseen", metadata={"slideshow": {"slide_type": "skip"}})
-    nbformat.write(new_notebook(cells=[code, skipped]), path)
-    body, _ = export.sections(path)
+    body, _ = export.sections(new_notebook(cells=[code, skipped]))
     assert "kept" in body and "plumbing" not in body and "unseen" not in body
 
 
-def test_a_widget_is_shown_by_its_figure(tmp_path):
-    path = tmp_path / "small.ipynb"
+def test_a_widget_is_shown_by_its_figure():
     data = {
         "application/vnd.jupyter.widget-view+json": {"model_id": "1", "version_major": 2},
         "image/png": RED_DOT,
@@ -229,19 +228,68 @@ def test_a_widget_is_shown_by_its_figure(tmp_path):
     }
     figure = new_output("display_data", data=data, metadata={"image/png": {"alt": 'a "dot"'}})
     cell = new_code_cell("x", outputs=[figure], metadata={"slideshow": {"slide_type": "slide"}})
-    nbformat.write(new_notebook(cells=[cell]), path)
-    body, _ = export.sections(path)
+    body, _ = export.sections(new_notebook(cells=[cell]))
     assert RED_DOT in body and "widget-view" not in body
     assert BeautifulSoup(body, "html.parser").img["alt"] == 'a "dot"'
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["%%time\nx = 1", "%timeit 1 + 1", "!ls", "len?", "for i in", "%%bash\necho '"],
+)
+def test_code_that_is_not_plain_python_is_shown_as_it_is(code):
+    cell = new_code_cell(code, metadata={"slideshow": {"slide_type": "slide"}})
+    body, _ = export.sections(new_notebook(cells=[cell]))
+    shown = BeautifulSoup(body, "html.parser").find(class_="highlight").get_text()
+    assert shown.strip() == code
+
+
+@pytest.mark.parametrize("first", ["", "%%time\n", "%matplotlib inline\n"])
+def test_a_magic_keeps_a_widget_alive(first):
+    figure = new_output("display_data", data={"image/png": RED_DOT})
+    cell = new_code_cell(f"{first}widgets.triplet_geometry(margin=0.5)", outputs=[figure])
+    body, _ = export.sections(new_notebook(cells=[cell]))
+    assert 'data-kind="triplet"' in body and '"margin": 0.5' in body
+
+
+@pytest.mark.parametrize(
+    "cell, complaint",
+    [
+        (new_markdown_cell("![x](no%20such.png)"), "cell 1: .*no such.png"),
+        (new_markdown_cell("![x](https://example.org/a.png)"), "cell 1: .*would need a network"),
+        (new_code_cell("sampling_explorer(sentence=text())"), r"cell 1, sampling_explorer\(.*runn"),
+        (new_code_cell("triplet_geometry(size=1)"), "cell 1, .*unexpected keyword"),
+    ],
+)
+def test_what_cannot_be_shown_names_notebook_and_cell(tmp_path, cell, complaint, capsys):
+    path = tmp_path / "small.ipynb"
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# One"), cell]), path)
+    with pytest.raises(ValueError, match=f"small.ipynb, {complaint}"):
+        export.export(path)
+    with pytest.raises(SystemExit):
+        slides_main.main([str(path), "--to", str(tmp_path / "out")])
+    assert "small.ipynb, cell 1" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_a_notebook_is_named(tmp_path):
+    path = tmp_path / "small.ipynb"
+    path.write_text("<<<<<<< HEAD", encoding="utf-8")
+    with pytest.raises(ValueError, match="small.ipynb is not a notebook"):
+        export.export(path)
 
 
 # ---- Pictures and links -------------------------------------------------------------------------
 
 
 def test_a_picture_file_is_inlined(tmp_path):
-    (tmp_path / "a b.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (tmp_path / "a b.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>", encoding="utf-8")
     body = export.self_contained('<img alt="x" src="a%20b.svg">', tmp_path)
     assert 'src="data:image/svg+xml;base64,PHN2Zy' in body and 'alt="x"' in body
+
+
+@pytest.mark.parametrize("picture", ['<img alt="x"/>', '<img alt="x" src=""/>'])
+def test_a_picture_without_a_source_stays_as_it_is(tmp_path, picture):
+    assert export.self_contained(picture, tmp_path) == picture
 
 
 def test_a_missing_or_remote_picture_is_an_error(tmp_path):
@@ -256,20 +304,21 @@ def test_links_become_tooltips_slides_or_text(tmp_path):
     (tmp_path / "glossary.md").write_text(
         "# Glossary\n\n### mean pooling\n\nThe *average* of\nall vectors:\n\n$$\\bar{h}$$\n\n"
         "One for a sentence.\n\n[Notebook 2](02.ipynb) · see also [token](#token)\n\n"
-        "### token\n\nA piece.\n\n[Notebook 2](02.ipynb)\n"
+        "### token\n\nA piece.\n\n[Notebook 2](02.ipynb)\n",
+        encoding="utf-8",
     )
 
-    def mended(link):
+    def fixed(link):
         return export.self_contained(link, tmp_path)
 
-    assert mended('<a href="glossary.md#mean-pooling">pool</a>') == (
+    assert fixed('<a href="glossary.md#mean-pooling">pool</a>') == (
         '<abbr title="The average of all vectors: One for a sentence.">pool</abbr>'
     )
-    assert mended('<a href="glossary.md#nonsense">pool</a>') == "pool"
-    assert mended('<a href="../README.md">read</a>') == "read"
-    assert mended('<a href="#top">up</a>') == "up"
-    assert 'href="02_mean_pooling.slides.html"' in mended('<a href="02_mean_pooling.ipynb">2</a>')
-    assert 'href="https://example.org/"' in mended('<a href="https://example.org/">x</a>')
+    assert fixed('<a href="glossary.md#nonsense">pool</a>') == "pool"
+    assert fixed('<a href="../README.md">read</a>') == "read"
+    assert fixed('<a href="#top">up</a>') == "up"
+    assert 'href="02_mean_pooling.slides.html"' in fixed('<a href="02_mean_pooling.ipynb">2</a>')
+    assert 'href="https://example.org/"' in fixed('<a href="https://example.org/">x</a>')
 
 
 # ---- The check itself catches what is wrong -----------------------------------------------------

@@ -25,7 +25,10 @@ def main(arguments=None) -> int:
     notebooks = options.notebooks or sorted((export.ROOT / "notebooks").glob("0*.ipynb"))
     if missing := [str(path) for path in notebooks if not path.is_file()]:
         parser.error(f"no such notebook: {', '.join(missing)}")
-    pages = export.write(notebooks, options.to)
+    try:
+        pages = export.write(notebooks, options.to)
+    except ValueError as error:
+        parser.exit(1, f"{error}\n")
     for page in pages:
         print(f"{page}  {page.stat().st_size / 1e6:.1f} MB")
     if not (options.check or options.pdf):

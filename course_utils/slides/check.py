@@ -67,7 +67,7 @@ def measure(tab) -> list[dict]:
 
 
 def print_pdf(shown, page: Path) -> Path:
-    """Print exported slides, one on a page of 1280 x 720: the file, beside ``page``."""
+    """Print exported slides, one on a page of 1280 x 720: the file, next to ``page``."""
     tab, _ = open_deck(shown, page, "?print-pdf")
     file = page.with_suffix(".pdf")
     file.write_bytes(tab.pdf(prefer_css_page_size=True, print_background=True))

@@ -20,6 +20,12 @@ from html import escape
 from pathlib import Path
 from urllib.parse import unquote
 
+import matplotlib
+import nbformat
+from bs4 import BeautifulSoup
+from fontTools import subset
+from traitlets.config import Config
+
 from course_utils.slides import live
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,16 +45,13 @@ FONTS = {  # what the style sheet calls it: (file in matplotlib, weight, style)
 }
 
 
-def sections(path: Path) -> tuple[str, str]:
+def sections(nb) -> tuple[str, str]:
     """The slides of a notebook as nested ``<section>``s, and the style of its code, both text.
 
-    Raises FileNotFoundError without the notebook.
+    Raises the same errors as ``live.add_live_widgets``.
     """
-    import nbformat
     from nbconvert.exporters import SlidesExporter
-    from traitlets.config import Config
 
-    nb = nbformat.read(path, as_version=4)
     live.add_live_widgets(nb)
     config = Config()
     config.SlidesExporter.exclude_anchor_links = True
@@ -57,7 +60,7 @@ def sections(path: Path) -> tuple[str, str]:
     config.TagRemovePreprocessor.enabled = True
     config.TagRemovePreprocessor.remove_input_tags = {"hide-input"}  # the figure says it all
     config.CSSHTMLHeaderPreprocessor.style = "default"
-    # No widget without a kernel: its picture stands in.
+    # a widget does not work without a kernel: its picture is shown instead
     config.NbConvertBase.display_data_priority = ["text/html", "image/svg+xml", "image/png"] + [
         "text/markdown", "text/plain"
     ]  # fmt: skip
@@ -76,11 +79,9 @@ def self_contained(body: str, folder: Path) -> str:
     (nbconvert's own embedding of pictures closes every open ``<details>``.) Raises
     FileNotFoundError for a picture that is not there, ValueError for one of a network.
     """
-    from bs4 import BeautifulSoup
-
     page = BeautifulSoup(body, "html.parser")
     for picture in page.find_all("img"):
-        source = picture["src"]
+        source = picture.get("src") or "data:"  # no src: nothing is drawn, in the notebook too
         if re.match(r"(\w+:)?//", source):
             raise ValueError(f"the picture {source} would need a network: keep a copy in images/")
         if not source.startswith("data:"):
@@ -88,11 +89,11 @@ def self_contained(body: str, folder: Path) -> str:
             data = base64.b64encode((folder / unquote(source)).read_bytes()).decode()
             picture["src"] = f"data:{kind};base64,{data}"
     for link in page.find_all("a"):
-        mend_link(link, folder)
+        fix_link(link, folder)
     return str(page)
 
 
-def mend_link(link, folder: Path) -> None:
+def fix_link(link, folder: Path) -> None:
     """Change a link (a BeautifulSoup tag) that would be dead on slides.
 
     One to an entry of the glossary becomes a tooltip with that entry; one to another notebook of
@@ -127,9 +128,6 @@ def glossary_entry(path: Path, anchor: str) -> str:
 
 def font_faces(text: str) -> str:
     """CSS that defines the fonts of the slides, cut down to the characters of ``text``."""
-    import matplotlib
-    from fontTools import subset
-
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     options = subset.Options(notdef_outline=True)
     options.drop_tables += ["FFTM"]  # FontForge's time stamp, which subsetting complains of
@@ -152,9 +150,20 @@ def font_faces(text: str) -> str:
 
 
 def export(path: Path) -> str:
-    """The HTML page of a notebook's slides. Raises as ``sections``."""
-    body, code_style = sections(path)
-    body = self_contained(body, path.parent)
+    """The HTML page of a notebook's slides.
+
+    Raises FileNotFoundError without the notebook, and ValueError, which names notebook and cell,
+    for a picture or a widget that cannot be shown.
+    """
+    try:
+        nb = nbformat.read(path, as_version=4)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a notebook: {error}") from error
+    try:
+        body, code_style = sections(nb)
+        body = self_contained(body, path.parent)
+    except (ValueError, OSError) as error:
+        raise ValueError(f"{path}, {_cell_of(nb, error)}{error}") from error
     read = lambda name: (ASSETS / name).read_text(encoding="utf-8")  # noqa: E731
     characters = "".join(set(re.sub(r'"data:[^"]*"', "", body)) | set(map(chr, range(32, 127))))
     styles = [font_faces(characters + "…·"), read("vendor/reveal.css"), code_style]
@@ -167,6 +176,18 @@ def export(path: Path) -> str:
         "scripts": "</script>\n<script>".join(map(read, names)),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read("page.html"))
+
+
+def _cell_of(nb, error: Exception) -> str:
+    """Which cell an error about a picture is about: ``"cell 3: "``, or nothing."""
+    if str(error).startswith("cell "):
+        return ""
+    words = re.findall(r"[^\s'\"]*[./][^\s'\"]*", str(error))
+    for number, cell in enumerate(nb.cells):
+        for word in words:
+            if unquote(Path(word).name) in unquote(cell.source):
+                return f"cell {number}: "
+    return ""
 
 
 def write(paths, folder: Path) -> list[Path]:

@@ -1,8 +1,8 @@
 """The widgets that stay alive on exported slides: the sampling explorer, the triplet geometry.
 
 The cell that shows one is found by its call. In the export a ``<div class="explorer">`` with the
-widget's data stands before its figure, and ``slides/page/explorers.js`` brings it to life: the
-same sums as in the notebook, done by the page. All other widgets are shown by their figure.
+widget's data comes before its figure, and ``slides/page/explorers.js`` makes it work: the same
+sums as in the notebook, done by the page. All other widgets are shown by their figure.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import base64
 import json
 
 import numpy as np
+from IPython.core.inputtransformer2 import TransformerManager
+
+from course_utils import masked, plots, widgets
 
 KINDS = ("sampling_explorer", "triplet_geometry")
 
@@ -19,21 +22,43 @@ KINDS = ("sampling_explorer", "triplet_geometry")
 def add_live_widgets(nb) -> None:
     """Add the live HTML to the stored figure of every sampling explorer and triplet geometry.
 
-    Changes the notebook ``nb`` (nbformat). Raises ValueError for a call whose arguments are known
-    only by running it.
+    Changes the notebook ``nb`` (nbformat). Raises ValueError, naming the cell, for a call whose
+    arguments are known only by running it.
     """
     constants = {}
-    for cell in nb.cells:
+    for number, cell in enumerate(nb.cells):
         if cell.cell_type != "code":
             continue
-        for node in ast.walk(ast.parse(cell.source)):
+        for node in ast.walk(parse(cell.source)):
+            # remember what a variable was set to: it may be an argument later
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
                 constants |= {ast.unparse(name): node.value for name in node.targets}
             if isinstance(node, ast.Call) and _name(node) in KINDS:
-                html = globals()[f"{_name(node)}_html"](**_arguments(node, constants))
-                for output in cell.outputs:
-                    if "image/png" in output.get("data", {}):
-                        output.data["text/html"] = html
+                try:
+                    html = globals()[f"{_name(node)}_html"](**_arguments(node, constants))
+                except (TypeError, ValueError, OSError) as error:
+                    raise ValueError(f"cell {number}, {ast.unparse(node)}: {error}") from error
+                _add_html(cell, html)
+
+
+def _add_html(cell, html: str) -> None:
+    """Put the live widget where the cell shows a figure."""
+    for output in cell.outputs:
+        if "image/png" in output.get("data", {}):
+            output.data["text/html"] = html
+
+
+def parse(source: str) -> ast.AST:
+    """The Python of a cell: magics, ``!`` and ``?`` of IPython become calls.
+
+    Code that is not Python (another language, or unfinished) counts as an empty cell.
+    """
+    if source.startswith("%%"):  # a magic for the whole cell, such as %%time
+        source = source.partition("\n")[2]
+    try:
+        return ast.parse(TransformerManager().transform_cell(source))
+    except (SyntaxError, ValueError):  # ValueError: a null byte
+        return ast.Module([], [])
 
 
 def _name(call: ast.Call) -> str:
@@ -54,8 +79,8 @@ def _arguments(call: ast.Call, constants: dict) -> dict:
         }
     except ValueError:
         raise ValueError(
-            f"the slides must know the arguments of {ast.unparse(call)} without running it: "
-            "give numbers and texts, or variables to which one was assigned"
+            "the slides must know the arguments of the widget without running it: give numbers "
+            "and texts, or variables to which one was assigned"
         ) from None
 
 
@@ -63,10 +88,8 @@ def sampling_explorer_html(sentence: str | None = None, seed: int = 0) -> str:
     """The sampling explorer as HTML with its logits inside, in float32.
 
     As in the notebook: the sentence's logits from course-bert, then ``widgets.example_logits()``.
-    Raises as ``masked.mask_logits``.
+    Raises the same errors as ``masked.mask_logits``.
     """
-    from course_utils import masked, plots, widgets
-
     choices = widgets.example_logits()
     if sentence is not None:
         choices = {sentence: masked.mask_logits(sentence)} | choices
@@ -77,8 +100,6 @@ def sampling_explorer_html(sentence: str | None = None, seed: int = 0) -> str:
 
 
 def _choice(name: str, words_and_logits) -> dict:
-    from course_utils import widgets
-
     words, logits = words_and_logits
     made_up = words[-1] == f"word {len(words):,}"  # the page counts them itself
     return {
@@ -91,8 +112,6 @@ def _choice(name: str, words_and_logits) -> dict:
 
 def triplet_geometry_html(margin: float = 1.0) -> str:
     """The triplet geometry as HTML."""
-    from course_utils import plots
-
     colors = {name: plots.COLORS[name] for name in ("anchor", "positive", "negative", "text")}
     return _explorer("triplet", {"colors": colors, "margin": margin})
 

@@ -1,9 +1,9 @@
 // Two widgets of the course without a kernel: plain functions that do what the Python functions of
-// the same name do (sampling.py, widgets.explore, geometry.py), and a page part for each.
+// the same name do (widgets/sampling.py, widgets/triplet.py), and a page part for each.
 // tests/test_explorers_js.py compares every function with its Python original.
 
 const Explorers = (() => {
-  // ---- From logits to probabilities (sampling.py) ----
+  // ---- From logits to probabilities (sampling.py, widgets/sampling.py) ----
 
   function softmax(logits, temperature = 1) {
     let top = -Infinity;
@@ -66,28 +66,41 @@ const Explorers = (() => {
   const escape = (text) => text.replace(/[&<>"']/g, (c) => ENTITIES[c]);
   const thousands = (n) => n.toLocaleString("en-US");
 
+  // Colours that carry meaning stay in high contrast mode.
+  const KEEP_COLORS = "forced-color-adjust:none";
+
+  // A probability to two digits; a small one, but not 0, to two digits that say something.
+  function written(p) {
+    if (!(p > 0 && p < 0.005)) return p.toFixed(2);
+    const digits = 1 - Math.floor(Math.log10(p));
+    return digits <= 6 ? p.toFixed(digits) : "&lt; 0.000001";
+  }
+
   function barsHtml(words, state, colors) {
-    const rows = state.shown.map((i, row) => {
+    const rows = state.shown.map((i) => {
       const p = state.probabilities[i];
+      const word = escape(words(i));
       return (
-        '<tr><td style="text-align:right;padding:0 8px;white-space:nowrap">' + escape(words(i)) +
-        '</td><td style="width:340px"><div style="height:17px;min-width:2px;background:' +
+        `<tr><td style="text-align:right;padding:0 8px;white-space:nowrap">${word}</td>` +
+        `<td style="width:340px"><div role="img" aria-label="${word}: ${escape(written(p))}" ` +
+        `style="${KEEP_COLORS};height:17px;min-width:2px;background:` +
         `${p > 0 ? colors.kept : colors.removed};width:${(100 * p).toFixed(2)}%"></div></td>` +
-        `<td style="padding:0 8px" class="probability">${p.toFixed(2)}</td></tr>`
+        `<td style="padding:0 8px" class="probability">${written(p)}</td></tr>`
       );
     });
     return (
       `<table style="font-size:14px;line-height:1.4">${rows.join("")}</table>` +
-      `<p style="font-size:14px;margin:6px 0">entropy <b>${state.entropy.toFixed(2)} bits</b> · ` +
+      `<p role="status" aria-live="polite" style="font-size:14px;margin:6px 0">entropy <b>${state.entropy.toFixed(2)} bits</b> · ` +
       `kept <b>${thousands(state.kept)}</b> of ${thousands(state.probabilities.length)} · ` +
       `kept mass <b>${state.mass.toFixed(3)}</b></p>`
     );
   }
 
-  // ---- The triplet loss in the plane (geometry.py) ----
+  // ---- The triplet loss in the plane (widgets/triplet.py) ----
 
   const [SCALE, WIDTH, HEIGHT, ARROW] = [62, 460, 440, 0.6];
   const STEPS = { positive: "pull", negative: "push", anchor: "anchor_step" };
+  const FARTHER = [0, 26, 52];
   const SIDES = [[0, 1], [0, -1], [1, 0], [-1, 0], [1, 1], [-1, 1], [1, -1], [-1, -1]];
 
   function polar(distance, degrees) {
@@ -135,7 +148,9 @@ const Explorers = (() => {
     for (const name of Object.keys(STEPS)) {
       const [x, y] = pixel(state[name], state.anchor);
       const half = 5 * name.length;
-      const spots = SIDES.map(([u, v]) => [x + u * (half + (v ? 0 : 14)), y + 26 * v]);
+      const spots = FARTHER.flatMap((more) =>
+        SIDES.map(([u, v]) => [x + u * (half + (v ? 0 : 14) + more), y + v * (26 + more)]),
+      );
       places[name] = freest(name, spots, taken);
     }
     if (SCALE * state.margin > 24) {
@@ -146,6 +161,12 @@ const Explorers = (() => {
     return places;
   }
 
+  // The base line of the legend: at the bottom, or at the top when the push would cross it.
+  function legendY({ negative, anchor, push }) {
+    const tip = pixel(negative, anchor)[1] - SCALE * ARROW * push[1];
+    return tip > HEIGHT - 45 ? 24 : HEIGHT - 12;
+  }
+
   function between([x1, y1], [x2, y2]) {
     return Array.from({ length: 13 }, (_, i) => [x1 + ((x2 - x1) * i) / 12, y1 + ((y2 - y1) * i) / 12]);
   }
@@ -154,7 +175,7 @@ const Explorers = (() => {
     const half = 5 * word.length;
     let [best, least] = [null, Infinity];
     for (const [x, y] of spots) {
-      const inside = half <= x && x <= WIDTH - half && 13 <= y && y <= HEIGHT - 33;
+      const inside = half <= x && x <= WIDTH - half && 33 <= y && y <= HEIGHT - 33;
       const covers = ([u, v]) => Math.abs(x - u) <= half + 2 && Math.abs(y - v) <= 13;
       const cost = taken.filter(covers).length + (inside ? 0 : 1000);
       if (cost < least) [best, least] = [[x, y], cost];
@@ -197,7 +218,7 @@ const Explorers = (() => {
       `<circle ${center} r="${outer.toFixed(1)}" fill="white" stroke="${colors.positive}" ` +
         'stroke-width="2" stroke-dasharray="8 6"/>',
       `<circle ${center} r="${inner.toFixed(1)}" fill="none" stroke="#8A8A8A" stroke-dasharray="2 5"/>`,
-      label(WIDTH / 2, HEIGHT - 12, "green: a negative here costs nothing"),
+      label(WIDTH / 2, legendY(state), "green: a negative here costs nothing"),
     ];
     const pixels = {};
     for (const name of Object.keys(STEPS)) pixels[name] = pixel(state[name], state.anchor);
@@ -215,23 +236,24 @@ const Explorers = (() => {
     }
     return (
       `<svg class="triplet" width="${WIDTH}" height="${HEIGHT}" role="img" ` +
-      `viewBox="0 0 ${WIDTH} ${HEIGHT}"><title>${sentence(state)}</title>${parts.join("")}</svg>`
+      `viewBox="0 0 ${WIDTH} ${HEIGHT}" style="max-width:100%;height:auto;${KEEP_COLORS}">` +
+      `<title>${sentence(state)}</title>${parts.join("")}</svg>`
     );
   }
 
   function tripletHtml({ d_ap, d_an, margin, loss, zero_from }) {
     const [ap, an, m, l, free] = [d_ap, d_an, margin, loss, zero_from].map((x) => x.toFixed(2));
     return (
-      '<div style="font-size:19px;line-height:1.6">' +
+      '<div role="status" aria-live="polite" style="font-size:19px;line-height:1.6">' +
       `d(a, p) = <b>${ap}</b><br>d(a, n) = <b>${an}</b>, free from ${free} on<br>` +
       `max(0, ${ap} − ${an} + ${m})<br>` +
       `loss = <b class="loss">${l}</b>: ${loss > 0 ? "pull and push" : "nothing moves"}</div>`
     );
   }
 
-  // ---- The parts of the page. Each .explorer holds what it needs as JSON, see slides_explorers.py ----
+  // ---- The parts of the page. Each .explorer holds what it needs as JSON, see slides/live.py ----
 
-  // A labelled slider; its number stands behind it. `text(value)` writes the number.
+  // A labelled slider; its number is next to it. `text(value)` writes the number.
   function slider(place, name, { min, max, step, value }, text, changed) {
     const row = document.createElement("label");
     row.className = "control";
