@@ -124,6 +124,59 @@ class TestBootstrap:
         with pytest.raises(ValueError, match=r"equally long.*got \[59, 60\]"):
             evaluation.bootstrap_interval(evaluation.pearson, self.x[1:], self.y)
 
+    @pytest.mark.parametrize("n", [3, 4, 5, 6, 8, 10])
+    def test_few_rows_have_an_interval(self, n):
+        """A draw may hold one row n times: its correlation is not defined, and is left out."""
+        for seed in range(4):
+            x, y = np.random.default_rng(seed).normal(size=(2, n))
+            low, high = evaluation.bootstrap_interval(evaluation.spearman, x, y, n=200, seed=seed)
+            assert -1 <= low <= high <= 1
+            # the same from a statistic that gives NaN where it is not defined
+            assert evaluation.bootstrap_interval(
+                lambda a, b: np.nan if np.ptp(a) == 0 else evaluation.spearman(a, b),
+                x, y, n=200, seed=seed,
+            ) == (low, high)  # fmt: skip
+
+    def test_left_out_draws_are_drawn_again(self):
+        kept = []
+
+        def odd(x):
+            if x.sum() % 2 == 0:
+                raise ValueError("not defined")
+            kept.append(x.sum())
+            return kept[-1]
+
+        x = np.arange(7)  # their sum is odd
+        interval = evaluation.bootstrap_interval(odd, x, n=48, level=0.9)
+        assert len(kept) == 1 + 48  # the columns themselves come first
+        assert interval == tuple(np.quantile(kept[1:], [0.05, 0.95]))
+
+    def test_too_few_rows(self):
+        def only_whole(x):
+            if len(set(x)) < 12:
+                raise ValueError("not defined")
+            return 1.0
+
+        with pytest.raises(ValueError, match="12 rows are too few: .* for 0 of 100 draws"):
+            evaluation.bootstrap_interval(only_whole, range(12), n=10)
+
+    @pytest.mark.parametrize("y, message", [([1, 1, 1], "constant"), ([1, 2, np.nan], "NaN")])
+    def test_an_error_about_the_readers_own_data(self, y, message):
+        with pytest.raises(ValueError, match=message):
+            evaluation.bootstrap_interval(evaluation.spearman, [1, 2, 3], y)
+        with pytest.raises(ValueError, match="the statistic of these columns is NaN"):
+            evaluation.bootstrap_interval(np.mean, [1, np.nan])
+
+    @pytest.mark.parametrize("options", [{"n": 0}, {"level": 0}, {"level": 1}, {"level": 95}])
+    def test_refuses_settings(self, options):
+        with pytest.raises(ValueError, match="n must be 1 or more and level between 0 and 1"):
+            evaluation.bootstrap_interval(np.mean, [1, 2], **options)
+
+    @pytest.mark.parametrize("column", [[], {1, 2}, {"a": 1}, "ab", 3])
+    def test_refuses_what_is_no_list(self, column):
+        with pytest.raises(ValueError, match="columns must be equally long and not empty"):
+            evaluation.bootstrap_interval(np.mean, column)
+
 
 @pytest.mark.parametrize("function", [evaluation.pearson, evaluation.spearman])
 class TestBadCorrelations:
@@ -147,13 +200,29 @@ class TestBadCorrelations:
             function([[1, 2], [3, 4]], [1, 2])
 
 
-@pytest.mark.parametrize("predicted, gold", [(["a"], ["a", "b"]), ([], [])])
+@pytest.mark.parametrize(
+    "predicted, gold", [(["a"], ["a", "b"]), ([], []), ("ab", "ab"), ({1, 2}, {1, 2}), (1, 1)]
+)
 def test_accuracy_needs_equally_long_lists(predicted, gold):
     with pytest.raises(ValueError, match="need two equally long lists; got"):
         evaluation.accuracy(predicted, gold)
 
 
+def test_accuracy_refuses_names_compared_with_numbers():
+    with pytest.raises(ValueError, match="one list holds names, the other numbers"):
+        evaluation.accuracy([0, 1], ["0", "1"])
+
+
+@pytest.mark.parametrize("hits", [[0, 1], [-1], [1, np.nan], [1.5], [[1, 2]], ["1"], [True]])
+@pytest.mark.parametrize("score", [evaluation.mrr, lambda hits: evaluation.recall_at_k(hits, 1)])
+def test_what_is_no_rank_is_refused(score, hits):
+    with pytest.raises(ValueError, match="ranks must be a list of whole numbers from 1"):
+        score(hits)
+
+
 def test_first_hit_errors():
+    with pytest.raises(ValueError, match="similarities hold NaN"):
+        evaluation.rank_of_first_hit([[np.nan, np.nan, 0.2]], ["a", "b", "c"], ["c"])
     with pytest.raises(ValueError, match=r"\(queries, bank\) = \(1, 2\); got \(2, 1\)"):
         evaluation.rank_of_first_hit([[0.1], [0.2]], ["a", "b"], ["a"])
     with pytest.raises(ValueError, match="the bank holds nothing of group 'c': leave such"):

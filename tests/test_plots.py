@@ -59,7 +59,7 @@ def test_show_demands_a_text(ax, displayed, alt):
     assert displayed == []
 
 
-def test_show_puts_a_figure_beside_a_widget(ax, displayed):
+def test_show_gives_a_figure_with_a_widget(ax, displayed):
     import ipywidgets
 
     plots.show(ax.figure, "a slider", widget=ipywidgets.IntSlider())
@@ -79,14 +79,14 @@ def test_heatmap_writes_every_number_readably(ax):
     for text, value in zip(ax.texts, matrix.flat, strict=True):
         image = ax.images[0]
         below, ink = image.cmap(image.norm(value))[:3], to_rgb(text.get_color())
-        assert contrast(below, ink) >= 3
+        assert contrast(below, ink) >= 4.5
 
 
 def test_bars_draw_the_numbers_first_on_top(ax):
     plots.bars(ax, ["one", "two"], [0.25, 0.5], intervals=[(0.2, 0.3), (0.4, 0.7)])
     assert [bar.get_width() for bar in ax.patches] == [0.25, 0.5]
     assert [t.get_text().strip() for t in ax.texts] == ["0.25", "0.50"]
-    assert [t.get_position()[0] for t in ax.texts] == [0.3, 0.7]  # beside the interval's end
+    assert [t.get_position()[0] for t in ax.texts] == [0.3, 0.7]  # at the interval's end
     assert [t.get_text() for t in ax.get_yticklabels()] == ["one", "two"]
     low, high = ax.get_ylim()
     assert low > high  # upside down: the first bar is on top
@@ -118,6 +118,12 @@ def test_loss_curve_draws_the_losses_and_their_running_mean(ax, steps):
     np.testing.assert_allclose(smooth.get_ydata(), means)
     assert smooth.get_xdata().tolist() == list(range(window - 1, steps))
     assert smooth.get_label() == "run"
+
+
+def test_ink_is_the_one_with_more_contrast():
+    for color in itertools.product(np.linspace(0, 1, 9), repeat=3):
+        better = max(["black", "white"], key=lambda ink: contrast(color, to_rgb(ink)))
+        assert plots.ink(color) == better
 
 
 def luminance(color):

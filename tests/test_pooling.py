@@ -45,10 +45,10 @@ def test_equal_to_sentence_transformers(name, lengths, extra, dim, seed):
 
 @pytest.mark.parametrize("name", POOLINGS)
 def test_padding_never_changes_a_vector(name):
-    """Neither its content, nor its amount: the same sentences beside a longer neighbour."""
+    """Neither its content, nor its amount: the same sentences next to a longer one."""
     x, mask = padded_batch([3, 5, 1], 5, 8, seed=1)
     pooled = POOLINGS[name](x, mask)
-    for filler in (0.0, 1e30, -1e30):
+    for filler in (0.0, 1e30, -1e30, float("nan"), float("inf"), float("-inf")):
         other = torch.where(mask[:, :, None] == 1, x, torch.tensor(filler))
         assert torch.equal(POOLINGS[name](other, mask), pooled)
     wide = torch.cat([x, torch.full((3, 4, 8), 7.0)], dim=1)
@@ -92,6 +92,25 @@ class TestErrors:
         mask[0] = 0
         with pytest.raises(ValueError, match="a row of attention_mask is all 0"):
             POOLINGS[name](x, mask)
+
+
+@pytest.mark.parametrize("value", [2, -1, 0.5, float("nan"), float("-inf")])
+@pytest.mark.parametrize("name", POOLINGS)
+def test_a_mask_of_other_numbers_is_refused(name, value):
+    x, mask = padded_batch([2, 4], 4, 3, seed=8)
+    mask = mask.float()
+    mask[1, 3] = value
+    with pytest.raises(ValueError, match="must hold 1 for real tokens and 0 for padding only"):
+        POOLINGS[name](x, mask)
+
+
+@pytest.mark.parametrize("name", POOLINGS)
+def test_nan_in_the_padding_does_not_reach_the_gradient(name):
+    x, mask = padded_batch([2, 4], 4, 3, seed=9)
+    x[0, 3] = float("nan")
+    x.requires_grad_()
+    POOLINGS[name](x, mask).sum().backward()
+    assert torch.isfinite(x.grad).all()
 
 
 def test_cls_refuses_padding_on_the_left():
