@@ -2,6 +2,7 @@
 
 Notebook 1
   rnn                     reading from left to right
+  training-step           answer, loss, gradient, step
   bidirectional-rnn       two directions, learned apart
   transformer-encoder     all words at once
   encoder-block           attention, then each word alone, again and again

@@ -43,27 +43,51 @@ def rnn():
     return ax
 
 
+def training_step():
+    """One step of training: a batch of examples goes through the network; the loss says how wrong
+    its answers are; the gradient says for each weight which way makes the loss smaller; every
+    weight moves a little. Then the next batch."""
+    ax = card(10.5, 3.2)
+    steps = (
+        ("1  answer", "a batch of\nexamples", GREY),
+        ("2  loss", "how wrong is\nthe answer?", QUERY),
+        ("3  gradient", "which way\nis better?", BACKWARD),
+        ("4  step", "each weight\nmoves a little", COLORS["trained"]),
+    )
+    for i, (title, words, color) in enumerate(steps):
+        x = 1.45 + 2.53 * i
+        text(ax, x, 2.75, title, weight="bold")
+        box(ax, x, 1.8, 2.15, 1.05, words, color, SMALL)
+        if i:
+            arrow(ax, (x - 1.45, 1.8), (x - 1.08, 1.8))
+    ax.plot([9.04, 9.04, 1.45], [1.25, 0.6, 0.6], color=TEXT, linewidth=2)
+    arrow(ax, (1.45, 0.57), (1.45, 1.27))
+    text(ax, 5.25, 0.3, "again, with the next batch", SMALL)
+    return ax
+
+
 def bidirectional_rnn():
-    """A bidirectional network: one direction reads from the left, one from the right, each
-    learned on its own; at "bank" their two states are only put side by side."""
+    """A bidirectional network of one layer: one direction reads the words from the left, one reads
+    them from the right; at "bank" their two states are only put side by side."""
     ax = card(10, 4.2)
     bank = 3.9
     for i, word in enumerate(RIVER):
         x = 2.3 + 1.6 * i
         box(ax, x, 0.5, 1.3, 0.55, word, color=GREY)
-        arrow(ax, (x, 0.78), (x, 1.17), GREY)
-        box(ax, x, 1.45, 0.8, 0.55, "→", FORWARD, LARGE, strength=0.5 if i <= 1 else 0.1)
-        box(ax, x, 2.35, 0.8, 0.55, "←", BACKWARD, LARGE, strength=0.5 if i >= 1 else 0.1)
+        arrow(ax, (x - 0.3, 0.78), (x - 0.3, 1.17), GREY)
+        arrow(ax, (x + 0.35, 0.78), (x + 0.35, 2.07), GREY)
+        box(ax, x - 0.3, 1.45, 0.7, 0.55, "→", FORWARD, LARGE, strength=0.5 if i <= 1 else 0.1)
+        box(ax, x + 0.35, 2.35, 0.7, 0.55, "←", BACKWARD, LARGE, strength=0.5 if i >= 1 else 0.1)
         if i:
-            arrow(ax, (x - 1.2, 1.45), (x - 0.4, 1.45), FORWARD)
-            arrow(ax, (x - 0.4, 2.35), (x - 1.2, 2.35), BACKWARD)
-    text(ax, 0.9, 1.45, "learned\nalone", SMALL)
-    text(ax, 0.9, 2.35, "learned\nalone", SMALL)
-    box(ax, bank - 0.4, 3.6, 0.8, 0.55, "→", FORWARD, LARGE, strength=0.5)
-    box(ax, bank + 0.4, 3.6, 0.8, 0.55, "←", BACKWARD, LARGE, strength=0.5)
-    ax.add_patch(Rectangle((bank - 0.52, 1.05), 1.04, 1.72, fill=False, linestyle="--"))
-    arrow(ax, (bank, 2.77), (bank, 3.32))
-    text(ax, bank + 1.1, 3.6, "left and right meet only here", ha="left")
+            arrow(ax, (x - 1.55, 1.45), (x - 0.65, 1.45), FORWARD)
+            arrow(ax, (x, 2.35), (x - 0.9, 2.35), BACKWARD)
+    text(ax, 0.85, 1.45, "reads\nforward", SMALL)
+    text(ax, 0.85, 2.35, "reads\nbackward", SMALL)
+    box(ax, bank - 0.35, 3.6, 0.7, 0.55, "→", FORWARD, LARGE, strength=0.5)
+    box(ax, bank + 0.35, 3.6, 0.7, 0.55, "←", BACKWARD, LARGE, strength=0.5)
+    ax.add_patch(Rectangle((bank - 0.75, 1.08), 1.55, 1.65, fill=False, linestyle="--"))
+    arrow(ax, (bank, 2.75), (bank, 3.32))
+    text(ax, bank + 1.0, 3.6, "one layer: the two sides meet only here", SMALL + 1, ha="left")
     return ax
 
 
@@ -103,7 +127,8 @@ def encoder_block():
         text(ax, x, 1.2, "normalise", SMALL)
         arrow(ax, (x - 0.67, 1.75), (x - 0.25, 1.75))
         arrow(ax, (x - 3.0, 1.78), (x - 0.05, 2.0), GREY, bend=-0.5)
-    arrow(ax, (1.35, 1.75), (2.47, 1.75))
+    for y, aim in ((1.15, 1.5), (1.75, 1.75), (2.35, 2.0)):
+        arrow(ax, (1.35, y), (2.47, aim))
     arrow(ax, (5.15, 1.75), (6.02, 1.75))
     arrow(ax, (8.7, 1.75), (9.35, 1.75))
     return ax
@@ -111,17 +136,19 @@ def encoder_block():
 
 def masked_word():
     """Guessing a hidden word: BERT looks to the left and to the right of the mask at once, so
-    that other words on the right alone change the guess."""
-    ax = card(10, 3.6)
-    for y, rest, guess in ((2.25, "of the river", "shore?"), (0.5, "raised its rates", "owner?")):
+    that other words on the right alone change the guess: the [MASK] in the sky, sun; the [MASK]
+    and read it, letter. Both guesses are the course's own model's."""
+    ax = card(10, 4.4)
+    for y, rest, guess in ((2.55, "in the sky", "sun"), (0.45, "and read it", "letter")):
         for i, word in enumerate(["the", "[MASK]", *rest.split()]):
-            x = 0.95 + 1.5 * i
+            x = 1.3 + 1.85 * i
             color = (GREY, QUERY, FORWARD)[min(i, 2)]
-            box(ax, x, y, 1.25, 0.55, word, color, strength=0.45 if i == 1 else 0.2)
+            box(ax, x, y, 1.4, 0.55, word, color, strength=0.45 if i == 1 else 0.2)
             if i != 1:
-                arrow(ax, (x, y + 0.3), (2.45, y + 0.32), color, bend=0.24 if i > 1 else -0.4)
-        arrow(ax, (7.65, y), (8.2, y))
-        text(ax, 8.95, y, guess, LARGE, weight="bold")
+                start, bend = (x, y + 0.3), 0.2 if i > 1 else -0.35
+                arrow(ax, start, (3.15 + (0.3 if i > 1 else -0.3), y + 0.32), color, bend=bend)
+        arrow(ax, (3.15, y + 0.3), (3.15, y + 1.1))
+        text(ax, 3.15, y + 1.35, guess, LARGE, weight="bold")
     return ax
 
 
@@ -151,12 +178,12 @@ def bert_two_phases():
 
 def one_body_several_heads():
     """One pre-trained body reads the text; several small heads on it answer different questions:
-    which topic, question or statement, does it follow."""
+    which topic, question or statement, words in order or mixed."""
     ax = card(10, 3.8)
     box(ax, 2.0, 0.55, 3.0, 0.6, "any text", GREY)
     box(ax, 2.0, 2.1, 3.0, 1.5, "one body\n(pre-trained)", size=LARGE)
     arrow(ax, (2.0, 0.85), (2.0, 1.35))
-    heads = ("which topic?", "question or statement?", "does B follow from A?")
+    heads = ("which topic?", "question or statement?", "words in order?")
     for y, words in zip((3.2, 2.1, 1.0), heads, strict=True):
         arrow(ax, (3.5, 2.1), (5.4, y))
         box(ax, 7.5, y, 4.2, 0.75, words, COLORS["trained"])
@@ -266,6 +293,7 @@ def embedding_space():
 
 PICTURES = [
     rnn,
+    training_step,
     bidirectional_rnn,
     transformer_encoder,
     encoder_block,
