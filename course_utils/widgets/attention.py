@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import ipywidgets as w
 import numpy as np
 
 from course_utils import attention, plots
@@ -32,61 +33,80 @@ def attention_of(sentence: str, encoder: str = "minilm") -> tuple[list[str], np.
 def attention_weights(sentence: str, encoder: str, layer: int, head: int):
     """``(tokens, weights (t, t))`` of a layer and a head, counted from 1; head 0 is their mean.
 
-    Row i says where token i looks, and sums to 1. Raises as ``attention_of``, and ValueError for
-    a layer or head that the encoder does not have.
+    Row i says where token i looks, and sums to 1. Raises the same errors as ``attention_of``, and
+    ValueError for a layer or head that the encoder does not have.
     """
     tokens, maps = attention_of(sentence, encoder)
     layers, heads = maps.shape[:2]
     if not (1 <= layer <= layers and 0 <= head <= heads):
         raise ValueError(f"{encoder} has the layers 1 to {layers} and the heads 1 to {heads}")
-    return tokens, maps[layer - 1].mean(axis=0) if head == 0 else maps[layer - 1, head - 1]
+    if head == 0:
+        return tokens, maps[layer - 1].mean(axis=0)
+    return tokens, maps[layer - 1, head - 1]
+
+
+def attention_html(tokens: list[str], weights: np.ndarray, numbers: bool) -> str:
+    """A table of ``weights (t, t)``: shades, with ``numbers`` as numbers, too; how to read it."""
+    largest = float(weights.max())
+    hint = "" if numbers else "; point at a cell for its weight, or tick “numbers”"
+    return parts.heat_table(
+        weights, tokens, tokens, 0, largest, numbers=numbers, colors="Blues"
+    ) + parts.note(f"A row shows where its token looks. Darkest: <b>{largest:.2f}</b>{hint}.")
 
 
 def attention_explorer(sentence: str, encoder: str = "minilm", layer: int = 1, head: int = 0):
     """Who looks at whom: a field for the sentence, encoder, layer, head; a table of weights.
 
     It opens on ``layer`` and ``head``, counted from 1; head 0 is the mean of all heads. Displays
-    itself and returns the ipywidgets box. Raises as ``attention_weights``.
+    itself and returns the ipywidgets box. Raises the same errors as ``attention_weights``.
     """
-    import ipywidgets as w
+    attention_weights(sentence, encoder, layer, head)
+    controls, picture = _controls(sentence, encoder, layer), w.HTML()
+    typed, which, layers, heads, numbers = controls
 
-    tokens, weights = attention_weights(sentence, encoder, layer, head)
-    typed = parts.text_field(sentence, "sentence")
-    short = {"style": {"description_width": "60px"}, "layout": w.Layout(width="215px")}
-    which = w.Dropdown(
-        options=["minilm", "course-bert"], value=encoder, description="encoder", **short
-    )
-    layers = w.IntSlider(value=layer, min=1, max=layer, description="layer", **short)
-    heads = w.SelectionSlider(
-        options=[("mean of heads", 0)], description="head", layout=w.Layout(width="390px")
-    )
-    picture = w.HTML()
-
-    def fit_sliders(maps):
-        layers.max, count = maps.shape[:2]
-        if len(heads.options) != count + 1:
-            heads.options = [("mean of heads", 0), *((str(i), i) for i in range(1, count + 1))]
+    def fit_sliders():
+        """As many layers and heads to choose from as the encoder has."""
+        layers.max, count = attention_of(typed.value, which.value)[1].shape[:2]
+        options = [("mean of heads", 0), *((str(i), i) for i in range(1, count + 1))]
+        if len(heads.options) != len(options):
+            heads.options = options
 
     def draw():
-        fit_sliders(attention_of(typed.value, which.value)[1])
-        chosen = typed.value, which.value, layers.value, heads.value
-        tokens, weights = attention_weights(*chosen)
-        largest = float(weights.max())
-        table = parts.heat_table(weights, tokens, tokens, 0, largest, numbers=False, colors="Blues")
-        return (
-            f'{table}<p style="font-size:17px;margin:6px 0">A row shows where its token looks. '
-            f"Darkest: <b>{largest:.2f}</b>; point at a cell for its weight.</p>"
-        )
+        fit_sliders()
+        chosen = attention_weights(typed.value, which.value, layers.value, heads.value)
+        return attention_html(*chosen, numbers.value)
 
-    which.observe(lambda _: parts.say(picture, "one moment …"), "value")  # while it is loaded
-    fit_sliders(attention_of(sentence, encoder)[1])
+    parts.wait_for(which, picture)
+    fit_sliders()
     heads.value = head
-    parts.follow((typed, which, layers, heads), picture, draw)
-    box = w.VBox([typed, w.HBox([which, layers, heads]), picture])
+    parts.follow(controls, picture, draw)
+    box = w.VBox([typed, parts.row(*controls[1:]), picture])
+    figure = attention_figure(sentence, encoder, layer, head)
+    plots.show(figure, f"Attention explorer: who looks at whom in “{sentence}”", widget=box)
+    return box
+
+
+def _controls(sentence: str, encoder: str, layer: int) -> list:
+    short = parts.sized(215, 60)
+    return [
+        parts.text_field(sentence, "sentence"),
+        w.Dropdown(
+            options=["minilm", "course-bert"], value=encoder, description="encoder", **short
+        ),
+        w.IntSlider(value=layer, min=1, max=layer, description="layer", **short),
+        w.SelectionSlider(
+            options=[("mean of heads", 0)], description="head", **parts.sized(340, 50)
+        ),
+        w.Checkbox(description="numbers", indent=False, layout=w.Layout(width="100px")),
+    ]
+
+
+def attention_figure(sentence: str, encoder: str, layer: int, head: int):
+    """The same table as a matplotlib figure, for places without a kernel."""
+    tokens, weights = attention_weights(sentence, encoder, layer, head)
     fig, ax = plots.plt.subplots(figsize=(7, 6))
     ax.imshow(weights, cmap="Blues", vmin=0)
     ax.set_xticks(range(len(tokens)), tokens, rotation=90, parse_math=False)
     ax.set_yticks(range(len(tokens)), tokens, parse_math=False)
     ax.set_title(f"{encoder}, layer {layer}, {f'head {head}' if head else 'mean of heads'}")
-    plots.show(fig, f"Attention explorer: who looks at whom in “{sentence}”", widget=box)
-    return box
+    return fig

@@ -7,8 +7,10 @@ is always escaped.
 
 from __future__ import annotations
 
+import math
 from html import escape
 
+import ipywidgets as w
 import numpy as np
 
 from course_utils import masked, plots, sampling
@@ -39,7 +41,8 @@ def apply_settings(logits, temperature: float, top_k: int, top_p: float, bars: i
 
     Returns ``probabilities (vocab,)`` after all three, ``shown`` (ids of the most probable
     tokens, at most ``bars``), ``kept`` (how many can still be drawn), ``mass`` (their share
-    before anything was cut) and ``entropy`` in bits. Raises as the functions of ``sampling``.
+    before anything was cut) and ``entropy`` in bits. Raises the same errors as the
+    functions of ``sampling``.
     """
     full = sampling.softmax(logits, temperature)
     scaled = np.log(full, where=full > 0, out=np.full_like(full, -np.inf))
@@ -54,23 +57,26 @@ def apply_settings(logits, temperature: float, top_k: int, top_p: float, bars: i
     }
 
 
+def written(probability: float) -> str:
+    """A probability to two digits; a small one, but not 0, to two digits that say something."""
+    if not 0 < probability < 0.005:
+        return f"{probability:.2f}"
+    digits = 1 - math.floor(math.log10(probability))
+    return f"{probability:.{digits}f}" if digits <= 6 else "< 0.000001"
+
+
 def bars_html(words, state: dict) -> str:
     """The bars of ``apply_settings`` as an HTML table; cut words are grey and read 0.00."""
-    rows = []
+    bars = []
     for i in state["shown"]:
         p = state["probabilities"][i]
         color = plots.COLORS["kept" if p > 0 else "removed"]
-        rows.append(
-            f'<tr><td style="text-align:right;padding:0 8px;white-space:nowrap">{escape(words[i])}'
-            '</td><td style="width:340px"><div style="height:17px;min-width:2px;'
-            f'background:{color};width:{100 * p:.2f}%"></div></td>'
-            f'<td style="padding:0 8px" class="probability">{p:.2f}</td></tr>'
-        )
+        bars.append((words[i], p, escape(written(p)), color))
     n = len(state["probabilities"])
-    return (
-        f'<table style="font-size:14px;line-height:1.4">{"".join(rows)}</table>'
-        f'<p style="font-size:14px;margin:6px 0">entropy <b>{state["entropy"]:.2f} bits</b> · '
-        f"kept <b>{state['kept']:,}</b> of {n:,} · kept mass <b>{state['mass']:.3f}</b></p>"
+    return parts.bar_table(bars) + parts.note(
+        f"entropy <b>{state['entropy']:.2f} bits</b> · kept <b>{state['kept']:,}</b> of {n:,} · "
+        f"kept mass <b>{state['mass']:.3f}</b>",
+        14,
     )
 
 
@@ -81,87 +87,126 @@ def top_k_options(n: int) -> list[tuple[str, int]]:
     return [(f"{stop:,}" if stop < n else f"all {n:,}", stop) for stop in stops]
 
 
+class _Explorer:
+    """The controls of the sampling explorer and what each of them sets in motion."""
+
+    def __init__(self, choices: dict, seed: int, sentence: str):
+        wide = parts.sized(440, 90)
+        self.choices, self.rng = choices, np.random.default_rng(seed)
+        self.moving = False  # several controls move at once: draw only after the last
+        self.sentence = parts.text_field(sentence, "sentence", 440, 90)
+        self.choice = w.Dropdown(options=list(choices), description="logits", **wide)
+        self.temperature = w.FloatSlider(
+            value=1, min=0.05, max=5, step=0.05, description="temperature", **wide
+        )
+        self.stops = w.SelectionSlider(
+            options=[("1", 1)], description="top-k", readout=False, **parts.sized(330, 90)
+        )
+        self.k = w.BoundedIntText(description="k =", min=1, **parts.sized(110, 25))
+        self.top_p = w.FloatSlider(value=1, min=0.05, max=1, step=0.05, description="top-p", **wide)
+        self.draw = w.Button(description="Draw 20 words", icon="random")
+        self.reset = w.Button(description="Reset", icon="undo")
+        self.picture, self.drawn = w.HTML(), w.HTML()
+        self.sentence.observe(self.read_sentence, "value")
+        self.choice.observe(self.start, "value")
+        self.stops.observe(self.slide_k, "value")
+        self.k.observe(self.type_k, "value")
+        self.draw.on_click(self.draw_words)
+        self.reset.on_click(self.start)
+        for slider in (self.temperature, self.top_p):
+            slider.observe(self.update, "value")
+        self.start()
+
+    def state(self) -> dict:
+        """What ``apply_settings`` says for the controls as they are."""
+        logits = self.choices[self.choice.value][1]
+        return apply_settings(logits, self.temperature.value, self.k.value, self.top_p.value)
+
+    def html(self) -> str:
+        return bars_html(self.choices[self.choice.value][0], self.state())
+
+    def update(self, _=None):
+        """Draw the bars; words drawn before do not fit them any more."""
+        if not self.moving:
+            self.drawn.value = ""
+            parts.show(self.picture, self.html)
+
+    def start(self, _=None):
+        """Temperature 1, and every word of the chosen logits kept."""
+        n = len(self.choices[self.choice.value][1])
+        self.moving = True
+        self.stops.options = top_k_options(n)
+        self.stops.value = self.k.max = self.k.value = n
+        self.temperature.value = self.top_p.value = 1
+        self.moving = False
+        self.update()
+
+    def slide_k(self, _):
+        """The slider moved: its stop is k."""
+        if not self.moving:
+            self.k.value = self.stops.value
+
+    def type_k(self, _):
+        """A number was typed: the slider goes to the last stop up to it."""
+        moving, self.moving = self.moving, True
+        self.stops.value = max(stop for _, stop in self.stops.options if stop <= self.k.value)
+        self.moving = moving
+        self.update()
+
+    def draw_words(self, _):
+        """Twenty words with the probabilities that the bars show."""
+        try:
+            ids = sampling.sample(self.state()["probabilities"], 20, self.rng)
+        except ValueError:
+            return  # the picture says what is wrong
+        words = self.choices[self.choice.value][0]
+        text = " · ".join(escape(words[i]) for i in ids)
+        self.drawn.value = f'<div style="max-width:520px">{parts.note(text, 14)}</div>'
+
+    def read_sentence(self, _):
+        """The logits of the sentence that was typed, or what is wrong with it."""
+        try:
+            self.choices[YOUR_SENTENCE] = masked.mask_logits(parts.checked(self.sentence.value))
+        except (ValueError, TypeError) as error:
+            parts.say(self.picture, str(error))
+            self.drawn.value = ""
+            return
+        if self.choice.value == YOUR_SENTENCE:
+            self.start()
+        else:
+            self.choice.value = YOUR_SENTENCE  # which starts
+
+
 def sampling_explorer(logits: dict | None = None, seed: int = 0, sentence: str | None = None):
     """Sliders for temperature, top-k and top-p over a choice of logits; bars; a button to draw.
 
     logits: ``{name: (words, logits (vocab,))}``, by default ``example_logits()``. sentence: with
     one ``[MASK]``; its logits from course-bert come first in the choice, and a field lets the
-    reader type another. Displays itself and returns the ipywidgets box. Raises as
+    reader type another. Displays itself and returns the ipywidgets box. Raises the same errors as
     ``masked.mask_logits``.
     """
-    import ipywidgets as w
-
     choices = dict(logits or example_logits())
     if sentence is not None:
         choices = {YOUR_SENTENCE: masked.mask_logits(sentence)} | choices
-    wide = {"style": {"description_width": "90px"}, "layout": w.Layout(width="440px")}
-    choice = w.Dropdown(options=list(choices), description="logits", **wide)
-    temperature = w.FloatSlider(
-        value=1, min=0.05, max=5, step=0.05, description="temperature", **wide
-    )
-    top_k = w.SelectionSlider(options=[("1", 1)], description="top-k", **wide)
-    top_p = w.FloatSlider(value=1, min=0.05, max=1, step=0.05, description="top-p", **wide)
-    draw = w.Button(description="Draw 20 words", icon="random")
-    reset = w.Button(description="Reset", icon="undo")
-    picture, drawn = w.HTML(), w.HTML()
-    rng, busy = np.random.default_rng(seed), []
-
-    def update(_=None):
-        if busy:
-            return
-        words, values = choices[choice.value]
-        try:
-            state = apply_settings(values, temperature.value, top_k.value, top_p.value)
-        except ValueError as error:
-            parts.say(picture, str(error))
-            return
-        picture.value, drawn.value = bars_html(words, state), ""
-
-    def start(_=None):
-        busy.append(True)  # several sliders move at once: draw the picture only after the last
-        top_k.options = top_k_options(len(choices[choice.value][1]))
-        top_k.index = len(top_k.options) - 1
-        temperature.value = top_p.value = 1
-        busy.clear()
-        update()
-
-    def sample(_):
-        words, values = choices[choice.value]
-        state = apply_settings(values, temperature.value, top_k.value, top_p.value)
-        ids = sampling.sample(state["probabilities"], 20, rng)
-        text = " · ".join(escape(words[i]) for i in ids)
-        drawn.value = f'<p style="font-size:14px;max-width:520px;line-height:1.5">{text}</p>'
-
-    def read_sentence(_=None):
-        try:
-            choices[YOUR_SENTENCE] = masked.mask_logits(typed.value)
-        except ValueError as error:
-            parts.say(picture, str(error))
-            drawn.value = ""
-            return
-        if choice.value == YOUR_SENTENCE:
-            start()
-        else:
-            choice.value = YOUR_SENTENCE  # which starts
-
-    typed = w.Text(value=sentence or "", description="sentence", continuous_update=False, **wide)
-    typed.observe(read_sentence, "value")
-    choice.observe(start, "value")
-    for slider in (temperature, top_k, top_p):
-        slider.observe(update, "value")
-    draw.on_click(sample)
-    reset.on_click(start)
-    start()
-    field = [] if sentence is None else [typed]
-    box = w.VBox([*field, choice, temperature, top_k, top_p, w.HBox([draw, reset]), picture, drawn])
-    words, values = choices[choice.value]
-    state = apply_settings(values, 1.0, len(values), 1.0)
-    fig, ax = plots.plt.subplots(figsize=(7, 1 + 0.35 * len(state["shown"])))
-    plots.bars(
-        ax, [words[i] for i in state["shown"]], state["probabilities"][state["shown"]],
-        plots.COLORS["kept"],
-    )  # fmt: skip
-    ax.set_title(f"{sentence or choice.value}: T = 1, all kept", parse_math=False)
-    ax.set_xlabel("probability")
-    plots.show(fig, "Sampling explorer: bars of probabilities at temperature 1", widget=box)
+    explorer = _Explorer(choices, seed, sentence or "")
+    box = w.VBox([
+        *([] if sentence is None else [explorer.sentence]),
+        explorer.choice, explorer.temperature, parts.row(explorer.stops, explorer.k),
+        explorer.top_p, parts.row(explorer.draw, explorer.reset), explorer.picture, explorer.drawn,
+    ])  # fmt: skip
+    words, values = choices[explorer.choice.value]
+    figure = sampling_figure(words, values, sentence or explorer.choice.value)
+    plots.show(figure, "Sampling explorer: bars of probabilities at temperature 1", widget=box)
     return box
+
+
+def sampling_figure(words, logits, title: str):
+    """The bars at temperature 1 as a matplotlib figure, for places without a kernel."""
+    state = apply_settings(logits, 1.0, len(logits), 1.0)
+    best = state["shown"]
+    fig, ax = plots.plt.subplots(figsize=(7, 1 + 0.35 * len(best)))
+    bars = [words[i] for i in best], state["probabilities"][best]
+    plots.bars(ax, *bars, plots.COLORS["kept"])
+    ax.set_title(f"{title}: T = 1, all kept", parse_math=False)
+    ax.set_xlabel("probability")
+    return fig

@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from textwrap import shorten
 
+import ipywidgets as w
+
 from course_utils import plots
 from course_utils.widgets import parts
 
@@ -15,9 +17,8 @@ def hits_html(hits) -> str:
         return "<p>No match: nothing in the bank reaches the threshold.</p>"
     rows = "".join(
         f'<tr><td style="padding:1px 10px 1px 0">{hit.score:.2f}</td><td style="width:130px">'
-        f'<div style="height:12px;background:{plots.COLORS["query"]};'
-        f'width:{100 * max(hit.score, 0):.1f}%"></div></td>'
-        f'<td style="padding-left:10px">{escape(hit.text)}</td></tr>'
+        f"{parts.bar(max(hit.score, 0), plots.COLORS['query'], f'cosine {hit.score:.2f}', 12)}"
+        f'</td><td style="padding-left:10px">{escape(hit.text)}</td></tr>'
         for hit in hits
     )
     return f'<table style="font-size:14px;line-height:1.5">{rows}</table>'
@@ -28,20 +29,15 @@ def search_box(index, question: str = "", top_k: int = 5, threshold: float = 0.0
 
     threshold: the cosine, 0 to 1, that the slider starts at (to two decimals) and a hit must have.
     Displays itself and returns the ipywidgets box. Raises ValueError for another threshold, and
-    as ``index.search`` when the first ``question`` cannot be searched.
+    the same errors as ``index.search`` when the first ``question`` cannot be searched.
     """
-    import ipywidgets as w
-
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold must be from 0 to 1, as its slider is; got {threshold}")
     threshold = round(float(threshold), 2)  # what the slider reads is what is searched with
-    text = w.Text(
-        value=question, placeholder="Type a question …", description="question",
-        layout=w.Layout(width="640px"),
-    )  # fmt: skip
-    count = w.IntSlider(
-        value=min(top_k, len(index)), min=1, max=min(20, len(index)), description="top-k"
-    )
+    text = parts.text_field(question, "question")
+    text.continuous_update, text.placeholder = True, "Type a question …"
+    most = min(20, len(index))
+    count = w.IntSlider(value=min(top_k, most), min=1, max=most, description="top-k")
     limit = w.FloatSlider(value=threshold, min=0, max=1, step=0.01, description="threshold")
     results = w.HTML()
 
@@ -51,15 +47,21 @@ def search_box(index, question: str = "", top_k: int = 5, threshold: float = 0.0
         return hits_html(index.search(text.value, count.value, limit.value))
 
     parts.follow((text, count, limit), results, found)
-    box = w.VBox([text, w.HBox([count, limit]), results])
+    box = w.VBox([text, parts.row(count, limit), results])
     hits = index.search(question, count.value, threshold) if question else []
+    figure = search_figure(question, hits, threshold)
+    plots.show(figure, f"Search box: the questions closest to “{question}”", widget=box)
+    return box
+
+
+def search_figure(question: str, hits, threshold: float):
+    """The hits as bars in a matplotlib figure, for places without a kernel."""
     fig, ax = plots.plt.subplots(figsize=(9, 1 + 0.4 * max(1, len(hits))))
     if hits:
-        labels = [shorten(h.text, 60, placeholder=" …") for h in hits]
-        plots.bars(ax, labels, [h.score for h in hits], plots.COLORS["query"])
+        labels = [shorten(hit.text, 60, placeholder=" …") for hit in hits]
+        plots.bars(ax, labels, [hit.score for hit in hits], plots.COLORS["query"])
     if threshold:
         ax.axvline(threshold, color=plots.COLORS["text"], linestyle=":")
     ax.set_title(f"“{question}”" if question else "Type a question …", parse_math=False)
     ax.set(xlabel="cosine", xlim=(0, 1))
-    plots.show(fig, f"Search box: the questions closest to “{question}”", widget=box)
-    return box
+    return fig

@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import math
 
+import ipywidgets as w
+
 from course_utils import plots
 from course_utils.widgets import parts
 
+LEGEND = "green: a negative here costs nothing"
 STEPS = {"positive": "pull", "negative": "push", "anchor": "anchor_step"}
 ARROW = 0.6  # length of a gradient of length 1 in the drawing
+# narrower in a narrow window; in high contrast mode the colours stay, and so the meaning
+SVG_STYLE = f"max-width:100%;height:auto;{parts.KEEP_COLORS}"
 SCALE, WIDTH, HEIGHT = 62, 460, 440  # pixels for one unit; pixels of the drawing
 SIDES = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))  # below first
+FARTHER = (0, 26, 52)  # pixels between a word and the places next to its point
 
 
 def polar(distance: float, degrees: float) -> tuple[float, float]:
@@ -73,50 +79,75 @@ def triplet_svg(state: dict) -> str:
     colors, middle = plots.COLORS, (WIDTH / 2, HEIGHT / 2)
     center = f'cx="{middle[0]}" cy="{middle[1]}"'
     inner, outer = SCALE * state["d_ap"], SCALE * state["zero_from"]
-    parts = [
+    # the zero region is all that is outside the outer circle
+    drawn = [
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#D5EFE4"/>',
         f'<circle {center} r="{outer:.1f}" fill="white" stroke="{colors["positive"]}"'
         ' stroke-width="2" stroke-dasharray="8 6"/>',
         f'<circle {center} r="{inner:.1f}" fill="none" stroke="#8A8A8A" stroke-dasharray="2 5"/>',
-        _text(WIDTH / 2, HEIGHT - 12, "green: a negative here costs nothing"),
+        _text(WIDTH / 2, _legend_y(state), LEGEND),
     ]
     pixels = {name: _pixel(state[name], state["anchor"]) for name in STEPS}
+    # lines from the anchor, arrows over them, points over the arrows
     for name in ("positive", "negative"):
-        parts.append(_line(middle, pixels[name], colors[name], 2))
+        drawn.append(_line(middle, pixels[name], colors[name], 2))
     for name, step in STEPS.items():
-        parts.append(_arrow(pixels[name], state[step], step))
+        drawn.append(_arrow(pixels[name], state[step], step))
     for name, (x, y) in pixels.items():
-        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="10" fill="{colors[name]}"/>')
+        drawn.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="10" fill="{colors[name]}"/>')
     for word, (x, y) in word_places(state).items():
-        parts.append(_text(x, y + 6, word))
+        drawn.append(_text(x, y + 6, word))
     return (
         f'<svg class="triplet" width="{WIDTH}" height="{HEIGHT}" role="img"'
-        f' viewBox="0 0 {WIDTH} {HEIGHT}"><title>{_sentence(state)}</title>{"".join(parts)}</svg>'
+        f' viewBox="0 0 {WIDTH} {HEIGHT}" style="{SVG_STYLE}">'
+        f"<title>{_sentence(state)}</title>{''.join(drawn)}</svg>"
     )
 
 
 def word_places(state: dict) -> dict[str, tuple[float, float]]:
-    """Where ``triplet_svg`` writes each word: the pixel of its middle, beside its point.
+    """Where ``triplet_svg`` writes each word: the pixel of its middle, next to its point.
 
     Of several places the first that covers fewest arrows, lines, points and earlier words. The
     word "margin" is left out where the ring is too narrow for it.
     """
-    pixels = {name: _pixel(state[name], state["anchor"]) for name in STEPS}
-    middle, taken = pixels["anchor"], []
-    for name, step in STEPS.items():
-        (x, y), (dx, dy) = pixels[name], state[step]
-        tip = x + SCALE * dx * (ARROW + 0.2), y - SCALE * dy * (ARROW + 0.2)
-        taken += [*_between(middle, (x, y)), *_between((x, y), tip)]
-    places = {}
-    for name, (x, y) in pixels.items():
-        half = 5 * len(name)
-        spots = [(x + u * (half + (0 if v else 14)), y + 26 * v) for u, v in SIDES]
-        places[name] = _freest(name, spots, taken)
+    taken, places = _drawn_pixels(state), {}
+    for name in STEPS:
+        x, y = _pixel(state[name], state["anchor"])
+        places[name] = _freest(name, _spots(x, y, name), taken)
     if SCALE * state["margin"] > 24:
+        # in the middle of the ring, like the hours on a clock
         ring = state["d_ap"] + state["margin"] / 2
         turns = [_pixel(polar(ring, 90 + 30 * i), (0, 0)) for i in range(12)]
         places["margin"] = _freest("margin", turns, taken)
     return places
+
+
+def _legend_y(state: dict) -> float:
+    """The base line of the legend: at the bottom, or at the top when the push would cross it."""
+    _, y = _pixel(state["negative"], state["anchor"])
+    tip = y - SCALE * ARROW * state["push"][1]
+    return 24 if tip > HEIGHT - 45 else HEIGHT - 12
+
+
+def _drawn_pixels(state: dict) -> list[tuple[float, float]]:
+    """Pixels along everything that a word should not cover: the lines and the arrows."""
+    middle, taken = (WIDTH / 2, HEIGHT / 2), []
+    for name, step in STEPS.items():
+        (x, y), (dx, dy) = _pixel(state[name], state["anchor"]), state[step]
+        tip = x + SCALE * dx * (ARROW + 0.2), y - SCALE * dy * (ARROW + 0.2)
+        taken += [*_between(middle, (x, y)), *_between((x, y), tip)]
+    return taken
+
+
+def _spots(x: float, y: float, name: str) -> list[tuple[float, float]]:
+    """Places for a name on eight sides of its point, then the same farther away."""
+    half = 5 * len(name)
+    spots = []
+    for more in FARTHER:
+        for u, v in SIDES:
+            aside = half if v else half + 14
+            spots.append((x + u * (aside + more), y + v * (26 + more)))
+    return spots
 
 
 def triplet_html(state: dict) -> str:
@@ -124,7 +155,7 @@ def triplet_html(state: dict) -> str:
     d_ap, d_an, margin, loss = (state[key] for key in ("d_ap", "d_an", "margin", "loss"))
     verdict = "pull and push" if loss > 0 else "nothing moves"
     return (
-        '<div style="font-size:19px;line-height:1.6">'
+        '<div role="status" aria-live="polite" style="font-size:19px;line-height:1.6">'
         f"d(a, p) = <b>{d_ap:.2f}</b><br>d(a, n) = <b>{d_an:.2f}</b>,"
         f" free from {state['zero_from']:.2f} on<br>"
         f"max(0, {d_ap:.2f} − {d_an:.2f} + {margin:.2f})<br>"
@@ -138,7 +169,7 @@ def triplet_figure(state: dict):
     x0, y0 = state["anchor"]
     half = WIDTH / SCALE / 2, HEIGHT / SCALE / 2
     ax.set(xlim=(x0 - half[0], x0 + half[0]), ylim=(y0 - half[1], y0 + half[1]), aspect="equal")
-    ax.set(xticks=[], yticks=[], facecolor="#D5EFE4", title="green: a negative here costs nothing")
+    ax.set(xticks=[], yticks=[], facecolor="#D5EFE4", title=LEGEND)
     ring = {"facecolor": "white", "edgecolor": plots.COLORS["positive"], "linestyle": "--"}
     ax.add_patch(plots.plt.Circle((x0, y0), state["zero_from"], **ring))
     ax.add_patch(plots.plt.Circle((x0, y0), state["d_ap"], fill=False, color="#8A8A8A", ls=":"))
@@ -160,7 +191,7 @@ def _sentence(state: dict) -> str:
 
 
 def _pixel(point, anchor) -> tuple[float, float]:
-    """The anchor stands in the middle of the drawing; y grows downwards there."""
+    """A point in pixels: the anchor is in the middle of the drawing, and y grows downwards."""
     return (
         WIDTH / 2 + SCALE * (point[0] - anchor[0]),
         HEIGHT / 2 - SCALE * (point[1] - anchor[1]),
@@ -188,11 +219,13 @@ def _freest(word: str, spots: list, taken: list) -> tuple[float, float]:
 
     def cost(spot):
         x, y = spot
-        outside = not (half <= x <= WIDTH - half and 13 <= y <= HEIGHT - 33)
         covered = sum(abs(x - u) <= half + 2 and abs(y - v) <= 13 for u, v in taken)
-        return covered + 1000 * outside
+        # a place that is not inside the drawing is the last choice
+        inside = half <= x <= WIDTH - half and 33 <= y <= HEIGHT - 33
+        return covered if inside else covered + 1000
 
     x, y = min(spots, key=cost)
+    # later words should not cover this one: three lines of pixels through it
     for v in (y - 8, y, y + 8):
         taken += _between((x - half, v), (x + half, v))
     return x, y
@@ -227,34 +260,27 @@ def triplet_geometry(margin: float = 1.0):
 
     Displays itself and returns the ipywidgets box. Raises ValueError for a margin outside 0 to 2.
     """
-    import ipywidgets as w
-
     if not 0 <= margin <= 2:
         raise ValueError(f"the margin must be between 0 and 2; got {margin}")
-
-    def slider(value, low, high, step, description):
-        style = {"description_width": "80px"}
-        kind = w.IntSlider if isinstance(step, int) else w.FloatSlider
-        return kind(
-            value=value, min=low, max=high, step=step, description=description, style=style,
-            layout=w.Layout(width="350px"),
-        )  # fmt: skip
-
-    places = {
-        "positive": (slider(1.0, 0, 3, 0.05, "d(a, p)"), slider(140, -180, 180, 5, "angle of p")),
-        "negative": (slider(1.4, 0, 3, 0.05, "d(a, n)"), slider(20, -180, 180, 5, "angle of n")),
-    }
-    width = slider(margin, 0, 2, 0.05, "margin")
+    wide = parts.sized(350)
+    distance = {"min": 0, "max": 3, "step": 0.05, **wide}
+    angle = {"min": -180, "max": 180, "step": 5, **wide}
+    controls = [
+        w.FloatSlider(value=1, description="d(a, p)", **distance),
+        w.IntSlider(value=140, description="angle of p", **angle),
+        w.FloatSlider(value=1.4, description="d(a, n)", **distance),
+        w.IntSlider(value=20, description="angle of n", **angle),
+        w.FloatSlider(value=margin, description="margin", min=0, max=2, step=0.05, **wide),
+    ]
     drawing, figures = w.HTML(), w.HTML()
 
     def state():
-        points = {name: polar(d.value, a.value) for name, (d, a) in places.items()}
-        return triplet_state(**points, margin=width.value)
+        d_ap, angle_p, d_an, angle_n, margin = (control.value for control in controls)
+        return triplet_state(polar(d_ap, angle_p), polar(d_an, angle_n), margin)
 
-    controls = [*places["positive"], *places["negative"], width]
     parts.follow(controls, drawing, lambda: triplet_svg(state()))
     parts.follow(controls, figures, lambda: triplet_html(state()))
-    box = w.HBox([drawing, w.VBox([*controls, figures])])
+    box = parts.row(drawing, w.VBox([*controls, figures]))
     alt = "Triplet geometry: anchor, positive and negative in the plane, and where the loss is 0"
     plots.show(triplet_figure(state()), alt, widget=box)
     return box

@@ -1,49 +1,24 @@
-"""The widgets, driven as a reader drives them: sliders are moved, buttons pressed, text typed."""
+"""The sampling explorer, used as a reader does: sliders are moved, buttons pressed, text typed."""
 
 import re
 from collections import Counter
-from html import unescape
 
-import ipywidgets
 import numpy as np
 import pytest
+from driver import ESCAPED, EVIL, Explorer
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from course_utils import masked, plots, sampling, widgets
-from course_utils.search import Hit, Index
 
 NOTES = "[1, 3], as in the notes"
-EVIL = "<img src=x onerror=alert(1)>"
-ESCAPED = "&lt;img src=x onerror=alert(1)&gt;"
-
-
 pytestmark = pytest.mark.usefixtures("displayed")
-
-
-def find(box, kind, description=None):
-    """The one control of a kind (and description) somewhere in the box."""
-
-    def inside(widget):
-        yield widget
-        for child in getattr(widget, "children", ()):
-            yield from inside(child)
-
-    found = [
-        w for w in inside(box)
-        if isinstance(w, kind) and (description is None or w.description == description)
-    ]  # fmt: skip
-    assert len(found) == 1
-    return found[0]
 
 
 def shown(html):
     """(word, probability as written, width of the bar) of each row of the bars."""
     row = r"<tr><td[^>]*>(.*?)</td>.*?width:([\d.]+)%.*?class=\"probability\">([\d.]+)</td></tr>"
     return [(word, p, float(width)) for word, width, p in re.findall(row, html)]
-
-
-# ---- what is computed ---------------------------------------------------------------------------
 
 
 @given(st.integers(1, 40), st.integers(0, 2**32), st.floats(0.05, 5), st.floats(0.05, 1), st.data())
@@ -99,9 +74,6 @@ def test_top_k_options(n):
     assert all(label == f"{stop:,}" for label, stop in options[:-1])
 
 
-# ---- the bars -----------------------------------------------------------------------------------
-
-
 def test_bars_html():
     html = widgets.sampling.bars_html(
         ["A", "B"], widgets.sampling.apply_settings([1.0, 3.0], 1.0, 2, 1.0)
@@ -127,21 +99,16 @@ def test_words_are_escaped():
     assert "<img" not in html and ESCAPED in html and "a &amp; b" in html
 
 
-# ---- the sampling explorer ----------------------------------------------------------------------
-
-
-class Explorer:
-    """The explorer's controls, by name."""
+class Sampling(Explorer):
+    """The sampling explorer's controls, by name."""
 
     def __init__(self, *arguments, **options):
-        self.box = widgets.sampling_explorer(*arguments, **options)
-        self.choice = find(self.box, ipywidgets.Dropdown)
-        self.temperature = find(self.box, ipywidgets.FloatSlider, "temperature")
-        self.top_p = find(self.box, ipywidgets.FloatSlider, "top-p")
-        self.top_k = find(self.box, ipywidgets.SelectionSlider, "top-k")
-        self.draw = find(self.box, ipywidgets.Button, "Draw 20 words")
-        self.reset = find(self.box, ipywidgets.Button, "Reset")
-        self.picture, self.drawn = self.box.children[-2:]
+        super().__init__(widgets.sampling_explorer(*arguments, **options))
+        names = "logits", "temperature", "top-p", "top-k", "k =", "Draw 20 words", "Reset"
+        self.choice, self.temperature, self.top_p, self.top_k, self.k, self.draw, self.reset = (
+            self[name] for name in names
+        )
+        self.picture, self.drawn = self.pictures
 
     def bars(self):
         return {word: p for word, p, _ in shown(self.picture.value)}
@@ -156,21 +123,21 @@ class Explorer:
     ],
 )
 def test_explorer_shows_the_table_of_the_notes(temperature, bars):
-    explorer = Explorer()
+    explorer = Sampling()
     assert explorer.choice.value == NOTES and explorer.bars() == {"A": "0.12", "B": "0.88"}
     explorer.temperature.value = temperature
     assert explorer.bars() == bars
 
 
 def test_explorer_top_k_of_1_leaves_one_bar():
-    explorer = Explorer()
+    explorer = Sampling()
     explorer.top_k.value = 1
     assert explorer.bars() == {"B": "1.00", "A": "0.00"}
     assert "entropy <b>0.00 bits</b>" in explorer.picture.value
 
 
 def test_explorer_top_p():
-    explorer = Explorer()
+    explorer = Sampling()
     explorer.choice.value = "The cat sat on the … (12 words)"
     explorer.top_p.value = 0.5
     logits = np.array(list(widgets.sampling.DOZEN.values()))
@@ -181,7 +148,7 @@ def test_explorer_top_p():
 
 
 def test_explorer_starts_anew_with_other_logits_and_on_reset():
-    explorer = Explorer()
+    explorer = Sampling()
     for start in (
         lambda: setattr(explorer.choice, "value", "100,000 words"),
         lambda: explorer.reset.click(),
@@ -202,7 +169,7 @@ def drawn_words(explorer):
 
 
 def test_explorer_draws_only_words_that_are_kept():
-    explorer = Explorer()
+    explorer = Sampling()
     assert explorer.drawn.value == ""
     explorer.choice.value = "The cat sat on the … (12 words)"
     explorer.temperature.value, explorer.top_k.value = 5, 4
@@ -221,14 +188,14 @@ def test_explorer_draws_only_words_that_are_kept():
 def test_explorer_draws_the_same_words_for_the_same_seed():
     draws = []
     for seed in (0, 0, 1):
-        explorer = Explorer(seed=seed)
+        explorer = Sampling(seed=seed)
         explorer.draw.click()
         draws.append(drawn_words(explorer))
     assert draws[0] == draws[1] != draws[2]
 
 
 def test_explorer_escapes_words_that_are_shown_and_drawn():
-    explorer = Explorer({EVIL: ([EVIL, "$5 & $6"], np.array([9.0, 1.0]))})
+    explorer = Sampling({EVIL: ([EVIL, "$5 & $6"], np.array([9.0, 1.0]))})
     explorer.draw.click()
     for html in (explorer.picture.value, explorer.drawn.value):
         assert "<img" not in html and ESCAPED in html
@@ -237,7 +204,7 @@ def test_explorer_escapes_words_that_are_shown_and_drawn():
 def test_explorer_says_what_is_wrong_with_the_logits():
     """Plainly, in the picture's place; nothing else breaks."""
     good, bad = (["A", "B"], np.array([1.0, 3.0])), (["A", "B"], np.array([1.0, np.nan]))
-    explorer = Explorer({"good": good, "bad": bad})
+    explorer = Sampling({"good": good, "bad": bad})
     explorer.choice.value = "bad"
     assert ">logits hold NaN" in explorer.picture.value
     explorer.draw.click()
@@ -247,160 +214,19 @@ def test_explorer_says_what_is_wrong_with_the_logits():
 
 
 def test_explorer_displays_itself_beside_a_figure_with_text(displayed):
-    explorer = Explorer()
+    explorer = Sampling()
     [(data, options)] = displayed
     view = data["application/vnd.jupyter.widget-view+json"]
     assert view["model_id"] == explorer.box.model_id
     assert "image/png" in data and "Sampling explorer" in options["metadata"]["image/png"]["alt"]
 
 
-# ---- the search box -----------------------------------------------------------------------------
-
-
-class FirstLetters:
-    """An encoder for which a text without the letters a to e is a mistake."""
-
-    name, dim, fingerprint = "first letters", 5, "first letters"
-
-    def encode(self, texts, batch_size=32, show_progress=False):
-        counts = np.array([[text.lower().count(c) for c in "abcde"] for text in texts])
-        if not counts.any(axis=1).all():
-            raise ValueError(f"no known word: {texts[0]!r}")
-        return counts.astype(np.float32)
-
-
-BANK = ["abc?", "aaa", "from $5 to $10, a bcd", f"bbb {EVIL}", "ede"]
-
-
-@pytest.fixture
-def index():
-    return Index.build(FirstLetters(), BANK)
-
-
-class SearchBox:
-    """The search box's controls, by name."""
-
-    def __init__(self, *arguments, **options):
-        self.box = widgets.search_box(*arguments, **options)
-        self.text = find(self.box, ipywidgets.Text)
-        self.top_k = find(self.box, ipywidgets.IntSlider)
-        self.threshold = find(self.box, ipywidgets.FloatSlider)
-        self.results = self.box.children[-1]
-
-    def found(self):
-        """(score, text) of each row of the results."""
-        row = r"<tr><td[^>]*>(.*?)</td>.*?<td[^>]*>([^<]*)</td></tr>"
-        rows = re.findall(row, self.results.value)
-        return [(float(score), text) for score, text in rows]
-
-
-def test_search_box_follows_what_is_typed(index):
-    search = SearchBox(index)
-    assert search.results.value == "<p>Type a question above.</p>" and search.top_k.value == 5
-    for question in ("aab", "ccd"):
-        search.text.value = question
-        expected = [(round(hit.score, 2), hit.text) for hit in index.search(question, 5, 0)]
-        assert [(score, unescape(text)) for score, text in search.found()] == expected
-    search.text.value = "  "
-    assert search.results.value == "<p>Type a question above.</p>"
-
-
-def test_search_box_sliders(index):
-    search = SearchBox(index, "aaa", top_k=3)
-    assert len(search.found()) == 3
-    search.top_k.value = 1
-    assert search.found() == [(1.0, "aaa")]
-    search.text.value, search.threshold.value = "eab", 0.95
-    assert search.results.value == "<p>No match: nothing in the bank reaches the threshold.</p>"
-
-
-@pytest.mark.parametrize(
-    "threshold, read", [(0.4971, 0.5), (np.float32(0.72), 0.72), (1, 1), (0, 0)]
-)
-def test_search_box_starts_at_the_threshold_given(threshold, read, index):
-    """And searches with what its slider reads, which a mouse or a key can reach again."""
-    search = SearchBox(index, "eab", threshold=threshold)
-    assert search.threshold.value == read and search.threshold.readout_format == ".2f"
-    expected = [(round(hit.score, 2), hit.id) for hit in index.search("eab", 5, read)]
-    assert [(score, BANK.index(unescape(text))) for score, text in search.found()] == expected
-    steps = read / search.threshold.step
-    assert steps == pytest.approx(round(steps))
-
-
-@pytest.mark.parametrize("threshold", [-0.1, 1.2, np.nan])
-def test_search_box_refuses_a_threshold_that_its_slider_cannot_show(threshold, index):
-    with pytest.raises(ValueError, match="threshold must be from 0 to 1, .*got"):
-        widgets.search_box(index, "aaa", threshold=threshold)
-
-
-def test_search_box_draws_the_threshold_and_only_hits_that_reach_it(index, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(plots, "show", lambda fig, alt, widget=None: drawn.append(fig))
-    for threshold, lines in ((0.5, [0.5]), (0.0, [])):
-        widgets.search_box(index, f"abc {EVIL}", threshold=threshold)
-        [ax] = drawn.pop().axes
-        assert [line.get_xdata()[0] for line in ax.lines] == lines
-        scores = sorted(bar.get_width() for bar in ax.patches)
-        hits = index.search(f"abc {EVIL}", 5, threshold)
-        assert scores == sorted(hit.score for hit in hits) and len(scores) < 6
-        plots.plt.close(ax.figure)
-
-
-def test_search_box_never_asks_for_more_than_there_is(index):
-    search = SearchBox(index, "aaa", top_k=50)
-    assert search.top_k.value == search.top_k.max == 5 and len(search.found()) == 5
-
-
-def test_search_box_escapes(index):
-    search = SearchBox(index, "bbb")
-    assert "<img" not in search.results.value and ESCAPED in search.results.value
-    search.text.value = "<i>zzz</i>"  # a mistake that quotes what was typed
-    assert search.results.value.endswith(">no known word: &#x27;&lt;i&gt;zzz&lt;/i&gt;&#x27;</p>")
-
-
-def test_search_box_says_plainly_what_is_wrong(index):
-    search = SearchBox(index)
-    search.text.value = "zzz"
-    assert search.results.value.endswith(">no known word: &#x27;zzz&#x27;</p>")
-    search.text.value = "aaa"
-    assert search.found()[0] == (1.0, "aaa")
-
-
-def test_search_box_refuses_a_first_question_that_cannot_be_searched(index):
-    with pytest.raises(ValueError, match="no known word: 'zzz'"):
-        widgets.search_box(index, "zzz")
-
-
-@pytest.mark.parametrize("question", ["", "aab", r"a $\frac or $5, \$10?", "a_b^c {"])
-def test_search_box_displays_itself_beside_a_figure_with_text(index, displayed, question):
-    """A question with dollars is no formula, neither in the title nor among the bars."""
-    search = SearchBox(index, question)
-    [(data, options)] = displayed
-    view = data["application/vnd.jupyter.widget-view+json"]
-    assert view["model_id"] == search.box.model_id
-    assert question in options["metadata"]["image/png"]["alt"]
-
-
-def test_hits_html():
-    html = widgets.search.hits_html([Hit(3, "a < b", 0.456), Hit(0, "other", -0.2)])
-    assert "0.46" in html and "width:45.6%" in html and "a &lt; b" in html
-    assert "-0.20" in html and "width:0.0%" in html  # no bar to the left
-    assert (
-        widgets.search.hits_html([])
-        == "<p>No match: nothing in the bank reaches the threshold.</p>"
-    )
-
-
-# ---- the sampling explorer over a sentence that the reader types --------------------------------
-
-
 def test_explorer_without_a_sentence_has_no_field():
-    with pytest.raises(AssertionError):
-        find(Explorer().box, ipywidgets.Text)
+    assert "sentence" not in Sampling().controls
 
 
 def test_explorer_starts_with_the_logits_of_the_sentence(displayed):
-    explorer = Explorer(sentence="She paid $5 for the [MASK].")
+    explorer = Sampling(sentence="She paid $5 for the [MASK].")
     words, logits = masked.mask_logits("She paid $5 for the [MASK].")
     best = np.argsort(-logits, kind="stable")[:12]
     assert explorer.choice.value == widgets.sampling.YOUR_SENTENCE
@@ -411,8 +237,8 @@ def test_explorer_starts_with_the_logits_of_the_sentence(displayed):
 
 
 def test_explorer_follows_a_new_sentence_from_any_choice():
-    explorer = Explorer(sentence="She read the [MASK].")
-    first, typed = explorer.bars(), find(explorer.box, ipywidgets.Text)
+    explorer = Sampling(sentence="She read the [MASK].")
+    first, typed = explorer.bars(), explorer["sentence"]
     typed.value = "He drank a cup of [MASK]."
     second = explorer.bars()
     assert second != first
@@ -423,11 +249,15 @@ def test_explorer_follows_a_new_sentence_from_any_choice():
 
 
 def test_explorer_says_what_is_wrong_with_the_sentence():
-    explorer = Explorer(sentence="She read the [MASK].")
-    typed, before = find(explorer.box, ipywidgets.Text), explorer.picture.value
-    for text in ("no gap", EVIL, "", "[MASK] or [MASK]"):
+    explorer = Sampling(sentence="She read the [MASK].")
+    typed, before = explorer["sentence"], explorer.picture.value
+    exactly_one = "write exactly one [MASK]"
+    for text, words in (
+        ("no gap", exactly_one), (EVIL, exactly_one), ("[MASK] or [MASK]", exactly_one),
+        ("", "the sentence is empty"), ("so " * 140 + "[MASK]", "too long"),
+    ):  # fmt: skip
         typed.value = text
-        assert "write exactly one [MASK]" in explorer.picture.value
+        assert words in explorer.picture.value
         assert "<img" not in explorer.picture.value
     typed.value = "She read the [MASK]."
     assert explorer.picture.value == before
@@ -435,16 +265,26 @@ def test_explorer_says_what_is_wrong_with_the_sentence():
         widgets.sampling_explorer(sentence="no gap")
 
 
-@pytest.mark.parametrize("error", [ValueError, FileNotFoundError])
-def test_follow_says_what_is_wrong_escaped(error):
-    picture, control = ipywidgets.HTML(), ipywidgets.IntSlider()
+def test_k_is_typed_as_a_number_and_the_slider_follows():
+    explorer = Sampling()
+    explorer.choice.value = "100,000 words"
+    explorer.k.value = 60
+    assert explorer.top_k.value == 50 and "kept <b>60</b> of" in explorer.picture.value
+    explorer.top_k.value = 20
+    assert explorer.k.value == 20 and "kept <b>20</b> of" in explorer.picture.value
+    explorer.k.value = 10**9
+    assert explorer.k.value == 100_000 and "kept <b>100,000</b> of" in explorer.picture.value
 
-    def draw():
-        if control.value:
-            raise error("<b>no such thing")
-        return "drawn"
 
-    widgets.parts.follow([control], picture, draw)
-    assert picture.value == "drawn"
-    control.value = 1
-    assert "&lt;b&gt;no such thing" in picture.value
+@pytest.mark.parametrize(
+    "probability, text",
+    [(0, "0.00"), (0.005, "0.01"), (0.0042, "0.0042"), (0.000123, "0.00012"), (1e-9, "< 0.000001")],
+)
+def test_a_small_probability_is_not_written_as_0(probability, text):
+    assert widgets.sampling.written(probability) == text
+
+
+def test_at_a_high_temperature_no_bar_of_100_000_words_reads_0():
+    explorer = Sampling()
+    explorer.choice.value, explorer.temperature.value = "100,000 words", 5
+    assert all(float(p) > 0 for p in explorer.bars().values())

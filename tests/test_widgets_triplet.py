@@ -1,4 +1,4 @@
-"""The triplet loss in the plane, held against PyTorch's loss and its gradients."""
+"""The triplet loss in the plane, compared with PyTorch's loss and its gradients; its widget."""
 
 import math
 import re
@@ -8,13 +8,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from driver import Explorer
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from course_utils import plots, widgets
 
 POINT = st.tuples(st.floats(-5, 5, width=32), st.floats(-5, 5, width=32))
 ZERO = (0.0, 0.0)
+STEPPED = st.integers(12, 58), st.integers(-36, 36)  # the sliders' steps: 0.05 and 5 degrees
 
 
 def reference(positive, negative, margin, anchor):
@@ -91,9 +93,6 @@ def test_polar(distance, degrees):
     )
 
 
-# ---- the drawing --------------------------------------------------------------------------------
-
-
 def drawn(state):
     """The drawing's elements, once it is well-formed."""
     return ET.fromstring(widgets.triplet.triplet_svg(state))
@@ -167,9 +166,7 @@ def written(svg):
     return {t.text: (float(t.get("x")), float(t.get("y")) - 6) for t in svg.iter("text")}
 
 
-STEPPED = st.integers(12, 58), st.integers(-36, 36)  # the sliders' steps: 0.05 and 5 degrees
-
-
+@example(42, 0, 51, -18, 9)
 @given(STEPPED[0], STEPPED[1], STEPPED[0], STEPPED[1], st.integers(0, 40))
 def test_no_arrow_runs_through_a_word(d_ap, angle_p, d_an, angle_n, margin):
     points = [widgets.triplet.polar(d / 20, 5 * a) for d, a in ((d_ap, angle_p), (d_an, angle_n))]
@@ -213,3 +210,30 @@ def test_the_static_figure_shows_the_same():
     assert ax.get_xlabel() == "d(a, p) = 1.20, d(a, n) = 1.60, loss 0.60"
     assert {text.get_text() for text in ax.texts} == {"anchor", "positive", "negative", "margin"}
     plt.close(fig)
+
+
+# ---- the widget ----
+
+
+@pytest.mark.usefixtures("displayed")
+def test_triplet_geometry_follows_its_sliders():
+    triplet = Explorer(widgets.triplet_geometry(0.5))
+    assert triplet["margin"].value == 0.5
+    settings = {"d(a, p)": 2, "angle of p": 90, "d(a, n)": 1, "angle of n": -180, "margin": 1.25}
+    for name, value in settings.items():
+        triplet[name].value = value
+    state = widgets.triplet.triplet_state((0, 2), (-1, 0), 1.25)
+    drawing, figures = (picture.value for picture in triplet.pictures)
+    assert drawing == widgets.triplet.triplet_svg(
+        state
+    ) and figures == widgets.triplet.triplet_html(state)
+    assert 'class="loss">2.25<' in figures and 'class="push"' in drawing
+    triplet["d(a, p)"].value, triplet["d(a, n)"].value = 0.5, 3
+    drawing, figures = (picture.value for picture in triplet.pictures)
+    assert 'class="loss">0.00<' in figures and 'class="push"' not in drawing
+
+
+@pytest.mark.parametrize("margin", [-0.1, 2.1, float("nan")])
+def test_triplet_geometry_refuses_a_margin_its_slider_does_not_hold(margin):
+    with pytest.raises(ValueError, match="margin must be between 0 and 2"):
+        widgets.triplet_geometry(margin)
