@@ -82,11 +82,14 @@ def bench(*arguments):
 
 
 def test_a_smoke_run_prints_machine_and_table():
-    done = bench("--quick", "imports")
+    done = bench("--quick", "in_batch")
     assert done.returncode == 0, done.stderr
     machine, _, titles, _, line = done.stdout.splitlines()
+
     assert re.match(r"\d{4}-\d\d-\d\d · .* cores used.*QUICK: not to be quoted$", machine)
-    assert titles.startswith("| work") and line.startswith("| import course_utils | import torch")
+    assert titles.startswith("| work") and line.startswith("| in-batch negatives, 128 pairs")
+    ours, peers = map(float, re.findall(r"([\d.]+) MB", line))
+    assert 0.05 < ours <= peers
 
 
 def test_an_unknown_row_is_refused_with_the_names_there_are():

@@ -1,4 +1,4 @@
-"""The speed of the course beside the field's libraries: ``make bench``.
+"""The speed of the course next to the field's libraries: ``make bench``.
 
 python tests/benchmarks                      all of it, about half an hour on two cores
 python tests/benchmarks encode search        some rows

@@ -1,4 +1,4 @@
-"""Plain figures beside the ratios: how costs grow, and how long the notebooks take.
+"""Plain figures next to the ratios: how costs grow, and how long the notebooks take.
 
 Each function takes ``quick``, which shrinks the work to a smoke test, and prints its lines.
 """

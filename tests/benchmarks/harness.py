@@ -1,7 +1,7 @@
 """How two ways of doing the same work are compared: in one run, in turns, by medians.
 
 A side is a function that does its work once and returns the seconds it took, so that what must be
-set up anew before every run is not counted.
+set up again before every run is not counted.
 """
 
 from __future__ import annotations

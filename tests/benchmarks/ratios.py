@@ -1,4 +1,4 @@
-"""The course's code beside the field's libraries: one function for each line of the table.
+"""The course's code next to the field's libraries: one function for each line of the table.
 
 Each takes ``quick``, which shrinks the work to a smoke test, and returns a list of ``Ratio``.
 Whatever both sides compute is compared first: a fast wrong answer is no answer.
@@ -6,11 +6,10 @@ Whatever both sides compute is compared first: a fast wrong answer is no answer.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import os
-import subprocess
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -60,7 +59,7 @@ def encode(quick: bool) -> list[Ratio]:
 
 
 def search(quick: bool) -> list[Ratio]:
-    """Exact top-10 of 200,000 x 384 for 256 queries, beside the two usual ways."""
+    """Exact top-10 of 200,000 x 384 for 256 queries, next to the two usual ways."""
     import faiss
     import torch
     from sentence_transformers.util import semantic_search
@@ -101,7 +100,7 @@ def search(quick: bool) -> list[Ratio]:
 
 
 def nli(quick: bool) -> list[Ratio]:
-    """NLI training of course-bert, batch 32, beside sentence-transformers' trainer."""
+    """NLI training of course-bert, batch 32, next to sentence-transformers' trainer."""
     import torch
     from datasets import Dataset
     from sentence_transformers import (
@@ -221,7 +220,7 @@ def sampling(quick: bool) -> list[Ratio]:
 
 
 def explorer(quick: bool) -> list[Ratio]:
-    """A slider of the sampling explorer moves, beside ``interact`` that draws a new figure."""
+    """A slider of the sampling explorer moves, next to ``interact`` that draws a new figure."""
     import ipywidgets
     import matplotlib
 
@@ -264,7 +263,7 @@ def explorer(quick: bool) -> list[Ratio]:
 
 
 def pretraining(quick: bool) -> list[Ratio]:
-    """One step of masked-word pre-training of course-bert, beside transformers' Trainer."""
+    """One step of masked-word pre-training of course-bert, next to transformers' Trainer."""
     import torch
     from datasets import Dataset
     from transformers import BertForMaskedLM, Trainer, TrainingArguments
@@ -287,7 +286,7 @@ def pretraining(quick: bool) -> list[Ratio]:
         ]
     apart = abs(values[0] - values[1])
     assert apart < 1e-4, f"on equal weights the losses are {values}"
-    adam = course.argparse.Namespace(optimizer="adamw", lr=1e-4, weight_decay=0.01)
+    adam = argparse.Namespace(optimizer="adamw", lr=1e-4, weight_decay=0.01)
     optimizers = course.make_optimizers(ours.train(), adam)
     half, pool = size // 2, ThreadPoolExecutor(os.cpu_count())
 
@@ -306,7 +305,8 @@ def pretraining(quick: bool) -> list[Ratio]:
         return took / steps
 
     rows = Dataset.from_dict({"input_ids": masked.tolist(), "labels": labels.tolist()})
-    native = course.autocast(torch.device("cpu"))._enabled
+    with course.autocast(torch.device("cpu")):
+        native = torch.is_autocast_enabled("cpu")
     with tempfile.TemporaryDirectory() as output:
         settings = TrainingArguments(
             output_dir=output, max_steps=steps, per_device_train_batch_size=size, use_cpu=True,
@@ -330,22 +330,63 @@ def pretraining(quick: bool) -> list[Ratio]:
     ]  # fmt: skip
 
 
-def imports(quick: bool) -> list[Ratio]:
-    """``import course_utils`` beside ``import torch``, each in a Python of its own."""
+def in_batch(quick: bool) -> list[Ratio]:
+    """In-batch negatives at batch 128, forward and backward: time, and memory on the way."""
+    import torch
+    from sentence_transformers.losses import MultipleNegativesRankingLoss
 
-    def importing(module):
-        code = (
-            f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter()-t)"
-        )
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        return float(done.stdout)
+    from course_utils.objectives import in_batch_loss
 
+    generator = torch.Generator().manual_seed(0)
+    pair = [torch.randn(128, 384, generator=generator, requires_grad=True) for _ in range(2)]
+
+    class Texts(torch.nn.Module):
+        """Stands for the encoder: its sentence vectors are given."""
+
+        def forward(self, features):
+            return {"sentence_embedding": features}
+
+    library = MultipleNegativesRankingLoss(Texts(), scale=20.0)
+
+    def ours():
+        in_batch_loss(*pair, scale=20.0).backward()
+
+    def theirs():
+        library(pair, None).backward()
+
+    gradients = []
+    for side in (ours, theirs):
+        side()
+        gradients.append(torch.stack([vectors.grad for vectors in pair]))
+        for vectors in pair:
+            vectors.grad = None
+    apart = (gradients[0] - gradients[1]).abs().max().item()
+    assert apart < 1e-6, f"the gradients differ by {apart}"
+    sizes = [f"{peak_bytes(side) / 1e6:.1f} MB" for side in (ours, theirs)]
+    repeats = 3 if quick else 100
     times = in_turns(
-        lambda: importing("course_utils"), lambda: importing("torch"), 3 if quick else ROUNDS
+        lambda: seconds(lambda: [ours() for _ in range(repeats)]) / repeats,
+        lambda: seconds(lambda: [theirs() for _ in range(repeats)]) / repeats,
+        3 if quick else ROUNDS,
     )
-    return [Ratio("import course_utils", "import torch", *times, 20.0, "at most 0.05 of its time")]
+    return [
+        Ratio(
+            "in-batch negatives, 128 pairs of 384, forward and backward",
+            "sentence-transformers' MultipleNegativesRankingLoss", *times, 1.0,
+            f"gradients differ by {apart:.0e}; memory {sizes[0]}, peer {sizes[1]}",
+        )
+    ]  # fmt: skip
+
+
+def peak_bytes(work) -> int:
+    """The most memory that torch has asked for at once during ``work``, in bytes."""
+    from torch.profiler import profile
+
+    with profile(profile_memory=True) as watched:
+        work()
+    steps = sorted(watched.events(), key=lambda event: event.time_range.start)
+    held = np.cumsum([event.self_cpu_memory_usage for event in steps])
+    return int(held.max(initial=0))
 
 
 ROWS = {
@@ -355,5 +396,5 @@ ROWS = {
     "sampling": sampling,
     "explorer": explorer,
     "pretraining": pretraining,
-    "imports": imports,
+    "in_batch": in_batch,
 }
