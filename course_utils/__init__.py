@@ -1,7 +1,19 @@
 """The helper package of the course: what the notebooks teach, as small tested functions.
 
-Import the module you need (``from course_utils import encoders``). Importing the package alone
-loads nothing else: torch and transformers load when something first needs them.
+The files at the top are the lessons: open one after a notebook. Each folder is for somebody else.
+
+    datasets, encoders, pooling, attention, masked, language_model    text becomes vectors
+    similarity, search, evaluation, plots       vectors are compared, found, judged, drawn
+    objectives, training                        how a sentence transformer learns
+    sampling                                    from logits to a word
+    engines/       the same search with FAISS and Qdrant, for many texts
+    widgets/       the notebooks' controls: one file a widget
+    exercises/     checks of your answers, with a hint for each usual mistake
+    pretraining/   how the course's own small BERT was made
+    slides/        a notebook as slides       tools/   what make calls
+    internal/      what the lessons stand on: read it last     assets/   data only
+
+Importing the package loads nothing else: ``from course_utils import encoders``.
 """
 
-__version__ = "0.1.0"
+__version__ = "2026.12"
