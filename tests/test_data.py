@@ -94,7 +94,7 @@ def test_near_misses_share_words_but_not_the_group(bank):
 
 
 @pytest.mark.parametrize("name", ["premise", "sts", "questions"])
-def test_no_text_stands_twice(name, nli, bank):
+def test_no_text_appears_twice(name, nli, bank):
     sts = datasets.load_sts()
     texts = {
         "premise": list(dict.fromkeys(nli["premise"])) + nli["hypothesis"],

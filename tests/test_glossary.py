@@ -108,14 +108,7 @@ Choosing only among the best of all words.
 SPOILED = {
     "not from A to Z": ("### batch", "### zebra crossing"),
     "different addresses": ("### top-k", "### Top-k"),
-    "different addresses in": ("### batch", "### a, batch"),
-    "'top-k' is not explained": ("Choosing only among the best of all words.", "Choosing."),
-    "'batch' names no notebook": ("02_mean_pooling", "09_nowhere"),
-    "no other term": ("see also [batch](#batch)", ""),
-    "no other term to": ("see also [batch](#batch)", "see also [top-k](#top-k)"),
     "#bach leads nowhere": ("(#batch)", "(#bach)"),
-    "nowhere.ipynb leads nowhere": ("it together", "it [together](nowhere.ipynb)"),
-    "'batch' twice": ("### top-k", "### batch"),
 }
 
 

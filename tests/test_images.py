@@ -98,15 +98,8 @@ GOOD = (
 )
 SPOILED = {
     "a script": ("<g", "<script>alert(1)</script><g"),
-    "a handler": ('<g id="a"', '<g id="a" onload="alert(1)"'),
-    "a link to outside": ("#a", "https://example.org/a.svg"),
-    "a fill from outside": ('d="', 'style="fill: url(other.svg#a)" d="'),
-    "a picture": ("<g", '<image xlink:href="#a"/><g'),
-    "a font": ("<g", "<style>@import url(x.css)</style><g"),
+    "something from outside": ('d="', 'style="fill: url(other.svg#a)" d="'),
     "no label": ('aria-label="two boxes and one arrow"', ""),
-    "no title": ("<title>two boxes and one arrow</title>", ""),
-    "another title": ("<title>two", "<title>three"),
-    "a document type": ("<svg", '<!DOCTYPE svg SYSTEM "svg.dtd"><svg'),
 }
 
 
@@ -122,11 +115,5 @@ def test_unfit_picture_is_noticed(old, new):
 def test_difference_is_noticed_and_rounding_is_not():
     assert differences(GOOD, GOOD) == []
     assert differences(GOOD, GOOD.replace("1.00", "1.01")) == []
-    for change in (
-        ("1.00", "1.05"),
-        ("M", "L"),
-        ("two", "three"),
-        ("<use", "<g/><use"),
-        ("72", "144"),
-    ):
+    for change in (("1.00", "1.05"), ("M", "L"), ("<use", "<g/><use")):
         assert differences(GOOD, GOOD.replace(*change)), change

@@ -4,6 +4,7 @@ import ast
 import doctest
 import functools
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,9 +56,12 @@ def test_what_is_optional_is_loaded_when_it_is_used():
     }
 
 
-def test_version_is_that_of_the_project():
-    text = (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'\nversion = "{course_utils.__version__}"\n' in text
+def test_the_map_names_every_room():
+    rooms = {path.stem for path in PACKAGE.glob("[!_]*.py")}
+    rooms |= {f"{path.name}/" for path in PACKAGE.glob("[!_]*/")}
+    assert rooms <= set(re.findall(r"[\w/]+", course_utils.__doc__))
+    readme = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    assert rooms <= set(re.findall(r"`([\w/]+)`", readme))
 
 
 # ---- the layers --------------------------------------------------------------------------------
@@ -70,31 +74,38 @@ def place(path):
 
 
 @functools.cache
+def tree(path):
+    """A file as Python's own syntax tree."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_names(node):
+    """What an import statement names, with dots; nothing for any other statement."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        # "from a.b import c": c may be a module or a thing inside a.b
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
+
+
+def file_of(name):
+    """The course's own file that ``name`` is in, or None: ``course_utils.a.b.thing`` -> a/b.py."""
+    first, *parts = name.split(".")
+    while first == "course_utils" and parts:
+        folder = PACKAGE.joinpath(*parts)
+        for path in (folder.with_suffix(".py"), folder / "__init__.py"):
+            if path in FILES:
+                return path
+        parts.pop()
+    return None
+
+
+@functools.cache
 def imported(path):
     """The course's own files that a file imports, at its top or inside a function."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            # "from a.b import c": c may be a module or a thing inside a.b
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        else:
-            continue
-        for name in names:
-            parts = name.split(".")
-            if parts[0] != "course_utils":
-                continue
-            while parts:
-                folder = PACKAGE.joinpath(*parts[1:])
-                hits = [
-                    f for f in (folder.with_suffix(".py"), folder / "__init__.py") if f in FILES
-                ]
-                if hits:
-                    found |= {hits[0]} - {PACKAGE / "__init__.py"}
-                    break
-                parts.pop()
-    return frozenset(found)
+    names = [name for node in ast.walk(tree(path)) for name in imported_names(node)]
+    return frozenset(map(file_of, names)) - {None}
 
 
 def allowed(room):
@@ -120,7 +131,7 @@ def test_imports_only_run_down(path):
 
 
 def test_no_circle_among_the_modules():
-    """So each lesson has an order in which it can be read: it stands on earlier ones only."""
+    """So the lessons have an order in which they can be read: each needs earlier ones only."""
     rest = {path: set(imported(path)) - {path} for path in FILES if path.name != "__init__.py"}
     while rest:
         free = [path for path, needs in rest.items() if not needs & rest.keys()]
@@ -129,12 +140,11 @@ def test_no_circle_among_the_modules():
             del rest[path]
 
 
-def test_nothing_imports_a_notebook_or_a_test():
-    for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            names += [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            assert not {name.split(".")[0] for name in names} & {"notebooks", "tests", "images"}
+@every_file
+def test_nothing_imports_a_notebook_a_test_or_a_pickle(path):
+    names = [name for node in ast.walk(tree(path)) for name in imported_names(node)]
+    wrong = {"notebooks", "tests", "images", "pickle", "cPickle", "dill", "joblib"}
+    assert not {name.split(".")[0] for name in names} & wrong
 
 
 # ---- what every file keeps ---------------------------------------------------------------------
@@ -152,27 +162,105 @@ def test_the_examples_in_docstrings_are_right(path):
 
 @every_file
 def test_every_public_function_and_class_says_what_it_does(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree)
+    assert ast.get_docstring(tree(path))
     kinds = (ast.FunctionDef, ast.ClassDef)
-    public = [n for n in tree.body if isinstance(n, kinds) and not n.name.startswith("_")]
+    public = [n for n in tree(path).body if isinstance(n, kinds) and not n.name.startswith("_")]
     assert [n.name for n in public if n.name != "main" and not ast.get_docstring(n)] == []
+
+
+# ---- the package in numbers: python -m pytest tests/test_package.py -s prints them ---------------
 
 
 def functions(path):
     """Every function and method of a file, those inside functions too."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    return [
-        n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, kinds)
-    ]
+    return [node for node in ast.walk(tree(path)) if isinstance(node, kinds)]
 
 
-def test_functions_are_short():
-    """At most eight of over 30 lines, none of over 60."""
-    long = {
+def long_functions():
+    """``{name: lines}`` of the functions over 30 lines."""
+    sizes = {
         f"{dotted(path)}.{f.name}": f.end_lineno - f.lineno + 1
         for path in FILES
         for f in functions(path)
     }
-    long = {name: lines for name, lines in long.items() if lines > 30}
-    assert len(long) <= 8 and max(long.values(), default=0) <= 60, long
+    return {name: lines for name, lines in sizes.items() if lines > 30}
+
+
+def imports_inside():
+    """``(file, line)`` of each import statement inside a function."""
+    found = {
+        (dotted(path), node.lineno)
+        for path in FILES
+        for f in functions(path)
+        for node in ast.walk(f)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    return sorted(found)
+
+
+def step_comments(path):
+    """The lines of a lesson that are a comment on their own: what the next lines do."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    steps = [line.strip() for line in lines if line.startswith("    ") and "# " in line]
+    return [line for line in steps if line.startswith("# ")]
+
+
+def own_names(path):
+    """Private names that a file itself defines, or gets from a file of the course."""
+    found = set()
+    for node in ast.walk(tree(path)):
+        found |= {getattr(node, "name", None), getattr(node, "arg", None)}
+        if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(getattr(node, "attr", None) or node.id)
+    return found
+
+
+# Names with an underscore that the standard library documents for everybody's use.
+DOCUMENTED = {"_replace", "_asdict", "_fields"}
+
+
+def private_names():
+    """``(file, name)`` of each private name of another library: ``thing._hidden``."""
+    own = {name for path in FILES for name in own_names(path)}
+    return sorted(
+        {
+            (dotted(path), node.attr)
+            for path in FILES
+            for node in ast.walk(tree(path))
+            if isinstance(node, ast.Attribute)
+            and re.match(r"_(?!_|repr_)", node.attr)
+            and node.attr not in own | DOCUMENTED
+        }
+    )
+
+
+LESSONS = sorted(PACKAGE.glob("*.py"))
+# what is measured, the limit, how it is found: a number, or a list of what to change
+TABLE = [
+    ("files at the top of the package", "<=", 14, lambda: LESSONS),
+    (
+        "lines of the lessons",
+        "<=",
+        1900,
+        lambda: sum(len(p.read_text(encoding="utf-8").splitlines()) for p in LESSONS),
+    ),
+    (
+        "step comments in the lessons",
+        ">=",
+        150,
+        lambda: sum(len(step_comments(p)) for p in LESSONS),
+    ),
+    ("imports inside functions", "<=", 25, imports_inside),
+    ("private names of other libraries", "<=", 1, private_names),
+    ("functions over 30 lines", "<=", 8, long_functions),
+    ("lines of the longest function", "<=", 60, lambda: max(long_functions().values(), default=0)),
+]
+
+
+@pytest.mark.parametrize("what, sign, limit, measure", TABLE, ids=[row[0] for row in TABLE])
+def test_the_package_stays_small(what, sign, limit, measure):
+    found = measure()
+    number = found if isinstance(found, int) else len(found)
+    print(f"\n{what}: {number} ({sign} {limit})", end=" ")
+    assert number <= limit if sign == "<=" else number >= limit, found
