@@ -46,10 +46,13 @@ def topics_of(name):
     return collections.Counter(row["topic"] for row in rows)
 
 
-@pytest.mark.parametrize("name", ["nli", "sts", "sts_hard", "questions", "queries", "queries_hard"])
-def test_thirty_topics_none_above_eight_percent(name):
+FILES = ["nli", "nli_hard", "sts", "sts_hard", "questions", "queries", "queries_hard"]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_many_topics_none_above_eight_percent(name):
     counts = topics_of(f"{name}.csv")
-    assert len(counts) >= 25
+    assert len(counts) >= (60 if name == "nli" else 25)
     assert max(counts.values()) <= 0.08 * sum(counts.values())
 
 
@@ -62,25 +65,42 @@ def test_every_premise_has_its_three_labels_in_one_split(nli):
         assert sorted(label for label, _ in found) == sorted(datasets.LABELS)
         assert len({split for _, split in found}) == 1
         splits[found[0][1]] += 1
-    assert splits["train"] >= 480 and splits["dev"] >= 60 and splits["test"] >= 60
+    assert splits["train"] >= 4000 and splits["dev"] >= 400 and splits["test"] >= 600
 
 
 def test_pairs_fill_every_unit_band():
     sts = datasets.load_sts()
     assert set(np.array(sts["score"]) * 2 % 1) == {0}
     bands = np.minimum(np.floor(sts["score"]), 4)
-    assert len(bands) >= 600 and all((bands == band).sum() >= 90 for band in range(5))
+    assert len(bands) >= 3000 and all((bands == band).sum() >= 450 for band in range(5))
     sizes = collections.Counter(sts["split"])
-    assert sizes["train"] >= 360 and sizes["dev"] >= 120 and sizes["test"] >= 120
+    assert sizes["train"] >= 1800 and sizes["dev"] >= 400 and sizes["test"] >= 800
 
 
 def test_bank_and_queries_have_their_groups(bank, matched):
     sizes = collections.Counter(collections.Counter(bank["group"]).values())
-    assert sizes[3] >= 250 and sizes[1] >= 250 and set(sizes) == {1, 3}
-    assert len(matched["text"]) >= 200
-    assert len(datasets.load_queries()["text"]) - len(matched["text"]) >= 50
+    assert sizes[3] >= 1500 and sizes[1] >= 1500 and set(sizes) == {1, 3}
+    assert len(matched["text"]) >= 600
+    assert len(datasets.load_queries()["text"]) - len(matched["text"]) >= 150
     hard = datasets.load_queries(HARD["queries"])
     assert set(matched["group"]) | set(hard["group"]) <= set(bank["group"])
+
+
+def test_groups_with_a_query_are_kept_out_of_training(bank, matched):
+    splits = collections.defaultdict(set)
+    for group, split in zip(bank["group"], bank["split"], strict=True):
+        splits[group].add(split)
+    asked = set(matched["group"]) | set(datasets.load_queries("hard")["group"])
+    assert all(splits[group] == {"test"} for group in asked)
+    sizes = collections.Counter(bank["group"])
+    free = [group for group in sizes if splits[group] == {"train"} and sizes[group] == 3]
+    assert len(free) >= 700 and len(asked) >= 600
+
+
+def test_triplets_have_three_different_texts():
+    for split, least in ("train", 4000), ("test", 600):
+        rows = list(zip(*datasets.triplets(split).values(), strict=True))
+        assert len(rows) >= least and all(len(set(row)) == 3 for row in rows)
 
 
 def test_near_misses_share_words_but_not_the_group(bank):
@@ -136,7 +156,7 @@ def test_the_hypothesis_alone_does_not_give_the_label_away(ngrams):
     ).fit(train["hypothesis"], train["label"])
     accuracy = model.score(test["hypothesis"], test["label"])
     print(f"hypothesis only, n-grams {ngrams}: accuracy {accuracy:.3f}")
-    assert accuracy <= 0.43
+    assert accuracy <= 0.45
 
 
 def test_labels_alike_in_length_and_negation(nli):
@@ -177,5 +197,5 @@ def test_the_bank_needs_meaning(bank, matched, minilm):
         for name, similar in {"TF-IDF": by_words, "MiniLM": by_meaning}.items()
     }
     print(f"recall@1 of {len(matched['text'])} queries: {recall}")
-    assert recall["TF-IDF"] <= 0.65 and recall["MiniLM"] >= 0.88
+    assert recall["TF-IDF"] <= 0.65 and recall["MiniLM"] >= 0.78  # among 6,000 questions
     assert by_meaning.max() < 0.97  # no query is a copy of a bank question
