@@ -55,11 +55,16 @@ def mask_logits(text: str, source: str | Path = ASSETS / "course-bert"):
     """``(words, logits (vocab,) float64)`` for the one ``[MASK]`` in ``text``.
 
     Raises the same errors as ``load_masked_lm`` and ``check_texts``, and ValueError when the text
-    does not hold exactly one ``[MASK]``.
+    does not hold exactly one ``[MASK]`` or is longer than the model reads.
     """
     tokenizer, model = load_masked_lm(source)
     # words -> token ids (1, t)
-    batch = tokenizer(check_texts([text]), return_tensors="pt", truncation=True)
+    batch = tokenizer(check_texts([text]), return_tensors="pt", verbose=False)
+    # nothing is cut off: the gap could be in what is cut
+    tokens = batch["input_ids"].shape[1]
+    most = min(tokenizer.model_max_length, model.config.max_position_embeddings)
+    if tokens > most:
+        raise ValueError(f"the text has {tokens} tokens, the model reads {most}: use fewer words")
     # where the gap is
     places = (batch["input_ids"][0] == tokenizer.mask_token_id).nonzero().flatten()
     if len(places) != 1:

@@ -1,6 +1,6 @@
 """The course's notebooks in a real JupyterLab in Chromium, used as a person uses them.
 
-Controls are found by the words that stand beside them, never by a cell's number.
+Controls are found by the words next to them, never by a cell's number.
 """
 
 import contextlib
@@ -14,12 +14,14 @@ import nbformat
 import requests
 
 ROOT = Path(__file__).resolve().parents[1]
-# Beside notebooks/, so that ../images is found; git ignores it.
+# Next to notebooks/, so that ../images is found; git ignores it.
 FOLDER = ROOT / "build"
 WIDGET = re.compile(r"\b(?:\w+_explorer|search_box|triplet_geometry)\(")
-RUN_S = 400  # a notebook up to its last widget, on a busy machine
+STILL_S = 300  # so long may a notebook show nothing new while it runs
 REACT_S = 30
-ERRORS = '[data-mime-type="application/vnd.jupyter.error"]'
+# JupyterLab 4 gives a traceback the type of stderr, which progress bars have, too
+ERRORS = '[data-mime-type$="jupyter.error"], [data-mime-type$="jupyter.stderr"]'
+TROUBLE = re.compile(r"Traceback|\w+(?:Error|Interrupt|Exception)\b")
 
 
 def up_to_last_widget(source: Path) -> nbformat.NotebookNode:
@@ -94,17 +96,35 @@ def opened(browser, server, nb):
             left.unlink(missing_ok=True)
 
 
+def errors_in(page):
+    """The outputs of cells that ended in an error."""
+    return page.locator(ERRORS).filter(has_text=TROUBLE)
+
+
 def run_all(page) -> None:
-    """Menu Run, Run All Cells; waits for the last cell, or for the first error."""
+    """Menu Run, Run All Cells; waits for the last cell.
+
+    Fails at the first error, and when the notebook has shown nothing new for ``STILL_S``.
+    """
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    page.wait_for_function(
-        """errors => document.querySelector(errors)
-            || /[0-9]/.test([...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
-                            .at(-1).textContent)""",
-        arg=ERRORS,
-        timeout=1000 * RUN_S,
-    )
+    before, moved = None, time.monotonic()
+    while True:
+        prompts, outputs = page.evaluate(
+            """() => [
+                [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
+                    .map(prompt => prompt.textContent),
+                document.querySelector('.jp-Notebook').innerText.length,
+            ]"""
+        )
+        errors = errors_in(page)
+        assert errors.count() == 0, errors.first.inner_text()
+        if re.search(r"\d", prompts[-1]):
+            return
+        if (prompts, outputs) != before:
+            before, moved = (prompts, outputs), time.monotonic()
+        assert time.monotonic() < moved + STILL_S, f"nothing new for {STILL_S} s: {prompts}"
+        time.sleep(0.3)
 
 
 def widget(page, label: str):
@@ -122,7 +142,7 @@ def control(box, label: str):
 
 
 def readout(box, label: str) -> str:
-    """What a slider says beside it, with a hyphen for the minus sign."""
+    """The number next to a slider, with a hyphen for the minus sign."""
     return control(box, label).locator(".widget-readout").inner_text().replace("−", "-")
 
 
@@ -135,7 +155,7 @@ def press(box, label: str, *keys: str) -> None:
 
 
 def write_readout(box, label: str, text: str) -> None:
-    """Click on the number beside a slider, write another one, Enter."""
+    """Click on the number next to a slider, write another one, Enter."""
     field = control(box, label).locator(".widget-readout")
     field.click()
     field.press("ControlOrMeta+a")

@@ -66,9 +66,9 @@ def shown():
         yield browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """The running JupyterLab of the course, see ``lab_server.running_lab``."""
+    """The running JupyterLab of the course, see ``lab_server.running_lab``: one for all tests."""
     from lab_server import running_lab
 
     home = tmp_path_factory.mktemp("home")  # an empty one: nothing set up, nothing to be left there

@@ -14,6 +14,7 @@ import psutil
 import pytest
 import requests
 import websocket
+from lab_server import running_lab
 
 from course_utils.tools import lab
 
@@ -39,7 +40,7 @@ def test_page_opens_with_the_token_from_the_printed_url(server):
 def test_start_page_is_the_first_notebook(server):
     reply = get(server, "/", allow_redirects=False)
     start = reply.headers["Location"].removesuffix("?")
-    assert start == "/lab/tree/notebooks/01_from_rnn_to_bert.ipynb"
+    assert start == f"/lab/tree/{lab.FIRST}"
 
 
 @pytest.mark.parametrize("path", ["/lab", "/api/contents", "/api/kernels", "/files/README.md"])
@@ -84,9 +85,11 @@ def test_browses_the_notebooks_and_reaches_the_images(server):
             1
         ]
     )
-    assert config["preferredPath"] == "notebooks"
+    assert config["preferredPath"] == "my-course"
     found = {item["path"] for item in get(server, "/api/contents/").json()["content"]}
-    assert {"notebooks", "images"} & {p.name for p in ROOT.iterdir()} <= found
+    assert {"my-course", "notebooks", "images"} <= found
+    mine = {item["name"] for item in get(server, "/api/contents/my-course").json()["content"]}
+    assert {Path(lab.FIRST).name, "glossary.md"} <= mine
 
 
 def test_no_question_about_news(server):
@@ -141,10 +144,20 @@ def test_lists_its_kernel_and_executes_a_cell_in_this_environment(server):
     assert execute(server, kernel, "1 + 1") == "2"
     assert execute(server, kernel, "import sys; sys.prefix") == repr(sys.prefix)
     assert execute(server, kernel, "import course_utils; course_utils.__name__") == "'course_utils'"
+    backend = "import matplotlib.pyplot as plt; plt.figure(); plt.get_backend()"
+    assert execute(server, kernel, backend) in (
+        "'inline'",
+        "'module://matplotlib_inline.backend_inline'",
+    )
 
 
-def test_shuts_down_and_leaves_nothing(server):
-    """Last in this file: it ends the server that the tests above share."""
+def test_shuts_down_and_leaves_nothing(tmp_path):
+    """With a server of its own: all other tests share one."""
+    with running_lab(tmp_path, tmp_path / "lab.txt") as server:
+        shut_down(server)
+
+
+def shut_down(server):
     family = [server.process.pid]
     family += [p.pid for p in psutil.Process(server.process.pid).children(recursive=True)]
     reply = requests.post(f"{server.url}/api/shutdown", headers=server.headers, timeout=ANSWER_S)
@@ -170,3 +183,36 @@ def test_browser_only_where_there_is_a_display(monkeypatch, name):
 def test_root_is_allowed_only_when_it_is_root(monkeypatch, user, allowed):
     monkeypatch.setattr(os, "geteuid", lambda: user)
     assert ("--allow-root" in lab.server_options(None)) is allowed
+
+
+@pytest.fixture
+def lab_folder(tmp_path, monkeypatch):
+    """Settings in a folder of the test's own."""
+    monkeypatch.setattr(lab, "settings_folder", lambda: tmp_path)
+    return tmp_path
+
+
+def test_a_taken_port_is_said_so(lab_folder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(SystemExit, match=f"Port {port} cannot be used.*make lab PORT="):
+            lab.check_port(port, "127.0.0.1")
+    lab.check_port(port, "127.0.0.1")
+    assert "--ServerApp.port_retries=0" in lab.server_options(port)
+
+
+def test_a_container_can_listen_to_all_only_when_asked(lab_folder):
+    assert "--ServerApp.ip=127.0.0.1" in lab.server_options(None)
+    assert "--ServerApp.ip=0.0.0.0" in lab.server_options(None, "0.0.0.0")
+
+
+def test_a_shared_course_that_cannot_be_written_uses_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("course_utils.tools.my_course.os.access", lambda *_: False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert lab.settings_folder().is_relative_to(tmp_path)
+    folder = lab.my_course.prepare()
+    assert (tmp_path / "sentence-transformers-course" / lab.FIRST).is_file()
+    assert (folder / "../images/shapes.py").is_file()

@@ -87,3 +87,10 @@ def test_a_message_that_quotes_the_reader_is_escaped(monkeypatch):
     monkeypatch.setattr(widgets.mask, "mask_candidates", quote)
     mask["sentence"].value = EVIL
     assert "what is &lt;img" in mask.html and "<img" not in mask.html
+
+
+@pytest.mark.parametrize("text", ["so " * 200 + "[MASK]", "[MASK] " + "so " * 200])
+def test_a_text_longer_than_the_model_reads_is_refused(text):
+    """Not "found 0" though the gap is in it, and not an answer to half of it."""
+    with pytest.raises(ValueError, match="203 tokens, the model reads 128: use fewer words"):
+        masked.mask_logits(text)

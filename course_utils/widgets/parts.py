@@ -88,7 +88,9 @@ def heat_table(matrix, rows, columns, low=0.0, high=1.0, numbers=True, colors="v
         )
     style = "font-size:17px;line-height:1.2;text-align:center;border-spacing:1px"
     table = f'<table class="heat" style="{style}">{"".join(lines)}</table>'
-    return f'<div style="overflow-x:auto">{table}</div>'
+    # a table of many columns asks for no width of its own and is as wide as its place
+    width = "width:0;min-width:100%" if len(columns) > 8 else ""
+    return f'<div style="overflow-x:auto;{width}">{table}</div>'
 
 
 def _cell(name: str, value: float, shade: np.ndarray, number: bool) -> str:
