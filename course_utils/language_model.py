@@ -100,10 +100,10 @@ class LanguageModel:
         first = len(start) or 1  # the first token that has something before it
         # row i - 1 is what the model expected at token i: (t, vocab)
         logits = self.network(torch.tensor([ids])).logits[0, first - 1 : -1].numpy()
-        expected = sampling.log_softmax(logits)
-        # of each row the token that is there: (t, vocab) -> (t,)
+        # of each row the token that is there: (t, vocab) -> (t,); a row at a time saves memory
         there = ids[first:]
-        return [self.tokens[i] for i in there], expected[np.arange(len(there)), there]
+        chosen = [sampling.log_softmax(row)[i] for row, i in zip(logits, there, strict=True)]
+        return [self.tokens[i] for i in there], np.array(chosen)
 
     @torch.inference_mode()
     def draw(

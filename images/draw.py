@@ -27,6 +27,7 @@ Notebook 3
   clusters                the goal: related together, unrelated apart
 Notebook 4
   one-tower               training has two calls and a head, inference one call
+  encoder-decoder         masked and causal: who sees which words
   temperature             the logits 1 and 3 at three temperatures
   log-scale               where a product of probabilities becomes 0
   top-k-top-p             two ways to cut the tail

@@ -287,6 +287,43 @@ def clusters():
     return ax
 
 
+def encoder_decoder():
+    """BERT, an encoder, sees the words on both sides of a gap and fills it. GPT, a decoder, sees
+    only the words before, guesses the next one, appends it and asks again."""
+    ax = card(10.5, 5.4)
+    words = ("She", "drank", "a", "cup", "of", "tea")
+    rows = (
+        (3.75, "encoder (BERT): masked", 2, "both sides are seen", ANCHOR, {2}),
+        (0.95, "decoder (GPT): causal", 4, "only what is before is seen", POSITIVE, {4, 5}),
+    )
+    for y, name, asked, rule, color, hidden in rows:
+        text(ax, 0.35, y + 1.25, name, LARGE, ha="left", weight="bold")
+        text(ax, 10.15, y + 1.25, rule, SMALL, ha="right")
+        for place, word in enumerate(words):
+            x = 1.15 + 1.64 * place
+            shown = {True: "?", False: word}[place == asked]
+            unseen = place in hidden and place != asked
+            box(ax, x, y, 1.35, 0.62, "" if unseen else shown, GREY if place in hidden else color)
+            if place not in hidden:
+                # an arc from a word that is seen to the gap
+                height = 0.26 + 0.09 * abs(place - asked)
+                middle, width = (x + 1.15 + 1.64 * asked) / 2, 1.64 * abs(place - asked)
+                ax.add_patch(
+                    Arc(
+                        (middle, y + 0.33),
+                        width,
+                        2 * height,
+                        theta1=0,
+                        theta2=180,
+                        color=color,
+                        linewidth=2,
+                    )
+                )
+    text(ax, 5.25, 3.0, "one word in the middle: good for vectors", SMALL)
+    text(ax, 5.25, 0.15, "one word at the end, then the next: good for writing", SMALL)
+    return ax
+
+
 def temperature():
     """Soft-max of the logits 1 and 3 at three temperatures: at one half the larger option takes
     nearly all, at 2 both come closer; the order never changes."""
@@ -359,6 +396,7 @@ PICTURES = [
     triplet_network,
     triplet_space,
     clusters,
+    encoder_decoder,
     temperature,
     log_scale,
     top_k_top_p,
