@@ -2,27 +2,31 @@
 # Both make the environment .venv when it is missing, damaged or out of date.
 #
 #   make lab PORT=9000                     another port
+#   make lab LISTEN=0.0.0.0                in a container: reachable from outside, with the token
 #   make test TESTS=tests/test_lab.py      some of the tests
 #   make PYTHON=python3.12 lab             the interpreter that a new .venv is made from
 
 PYTHON ?= python3
-VENV   := .venv
-PY     := $(VENV)/bin/python
-STAMP  := $(VENV)/.installed
+PY     := .venv/bin/python
+STAMP  := .venv/.installed
 
-# An active environment or a search path of the caller's must not leak into ours.
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PIP_TARGET PIP_PREFIX PIP_USER
+# An active environment, a search path or pip settings of the caller's must not leak into ours.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH MPLBACKEND PIP_TARGET PIP_PREFIX PIP_ROOT
+export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: lab test lint outputs images slides handout solutions bench pins FORCE
+.PHONY: help lab test lint outputs images slides handout solutions bench pins FORCE
 .DELETE_ON_ERROR:
 
+# JupyterLab with your copy of the first notebook, in my-course.
 lab: $(STAMP)
-	@$(PY) -m course_utils.tools.lab $(if $(PORT),--port $(PORT))
+	@$(PY) -m course_utils.tools.lab $(if $(PORT),--port $(PORT)) $(if $(LISTEN),--listen $(LISTEN))
 
+# All tests and every cell of every notebook.
 test: $(STAMP)
-	@$(PY) -m pytest $(TESTS)
+	@$(PY) -m pytest --durations=20 --durations-min=1 $(TESTS)
 
+# The style of the code.
 lint: $(STAMP)
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check .
 
@@ -30,72 +34,49 @@ lint: $(STAMP)
 slides: $(STAMP)
 	@$(PY) -m course_utils.slides $(NOTEBOOKS)
 
-# For a class: the course without its solutions; the notebooks with all exercises solved. Into
-# build/handout and build/solutions, or TO=FOLDER.
+# For a class: the course without its solutions, in build/handout or TO=FOLDER.
+# REPLACE=1 first moves away what is in that folder.
 handout: $(STAMP)
-	@$(PY) -m course_utils.tools.handout $(if $(TO),--to "$(TO)")
+	@$(PY) -m course_utils.tools.handout $(if $(TO),--to "$(TO)") $(if $(REPLACE),--replace)
 
+# For instructors: the notebooks with all exercises solved, in build/solutions or TO=FOLDER.
 solutions: $(STAMP)
-	@$(PY) -m course_utils.tools.handout --solutions $(if $(TO),--to "$(TO)")
+	@$(PY) -m course_utils.tools.handout --solutions $(if $(TO),--to "$(TO)") $(if $(REPLACE),--replace)
 
-# Runs notebooks and stores their outputs: make outputs, or make outputs NOTEBOOKS=notebooks/01_...
+# Runs notebooks and stores their outputs; NOTEBOOKS=notebooks/01_... for some.
 outputs: $(STAMP)
 	@$(PY) -m course_utils.tools.outputs $(NOTEBOOKS)
 
-# Draws the course's pictures anew.
+# Draws the course's pictures again.
 images: $(STAMP)
 	@$(PY) images/draw.py
 
-# The course's speed beside the field's libraries. On an idle machine; ROWS="encode search" for some
-# rows, QUICK=1 for a smoke test.
+# The course's speed compared with the field's libraries; on an idle machine.
+# ROWS="encode search" for some rows, QUICK=1 for a smoke test.
 bench: $(STAMP)
 	@$(PY) tests/benchmarks $(ROWS) $(if $(QUICK),--quick)
 
-# ---- The environment --------------------------------------------------------------------------
+# Everything at its newest; if all tests pass, the versions go into requirements and constraints.
+# If they fail, the next make goes back to the old pins, as the stamp is gone.
+pins: $(STAMP)
+	@rm $(STAMP)
+	sed 's/==[0-9.]*\.\*//' requirements.txt > .venv/unpinned.txt
+	$(PY) -m pip install --quiet --upgrade --requirement .venv/unpinned.txt
+	$(PY) -m pytest
+	@$(PY) -P course_utils/tools/environment.py --pins
 
-# .venv works if its Python runs and finds this checkout's own course_utils (not so when Python was
-# removed or upgraded away, when an installation was cut off, or when the folder has moved).
-WORKS := import course_utils, os, sys; from importlib.util import find_spec; \
-	sys.exit(not os.path.samefile(course_utils.__path__[0], "course_utils") \
-	or None in map(find_spec, ("pip", "jupyterlab", "pytest", "nbval", "torch", "transformers")))
-ifneq ($(shell $(PY) -P -c '$(WORKS)' 2>/dev/null && echo yes),yes)
+# This list.
+help:
+	@awk '/^#/ { if (!about) about = substr($$0, 3); next } \
+	  /^[a-z]+:/ { split($$1, name, ":"); if (about) printf "make %-10s %s\n", name[1], about } \
+	  { about = "" }' Makefile
+
+# ---- The environment: course_utils/tools/environment.py ---------------------------------------
+
+# (Before make 4.4 a $(shell) gets the caller's variables in spite of unexport.)
+ifneq ($(shell PYTHONPATH= PYTHONHOME= $(PY) -P course_utils/tools/environment.py --works 2>/dev/null),yes)
 $(STAMP): FORCE
 endif
 
-# What can be kept is kept: a .venv whose own Python and pip run is only brought up to date.
-# (sys.prefix: without its pyvenv.cfg, .venv/bin/python would install into the system.)
-KEEP := import pip, sys; sys.exit(sys.prefix == sys.base_prefix or sys.version_info < (3, 11))
-
-$(STAMP): requirements.txt pyproject.toml
-	@rm -f $@
-	@$(PY) -m pip --version >/dev/null 2>&1 && $(PY) -c '$(KEEP)' 2>/dev/null || { \
-	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	    echo 'The course needs Python 3.11 or later; "$(PYTHON)" is not. Name one: make PYTHON=python3.12' >&2; exit 1; }; \
-	  echo 'Making the environment $(VENV) with' "$$($(PYTHON) --version)"; \
-	  $(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
-	    echo 'This Python cannot make environments (on Debian and Ubuntu: apt install python3-venv).' >&2; exit 1; }; }
-	@echo 'Installing the packages of requirements.txt into $(VENV): minutes the first time, then seconds.'
-	@$(PY) -m pip install --quiet --requirement requirements.txt
-	@touch $@
-
-# ---- The pins ---------------------------------------------------------------------------------
-
-define NEW_PINS
-import importlib.metadata, pathlib, re
-file = pathlib.Path("requirements.txt")
-def pin(match):
-    version = importlib.metadata.version(match[1]).split(".")
-    return f"{match[1]}{match[2]}=={version[0]}.{version[1]}.*"
-file.write_text(re.sub(r"^([\w.-]+)(\[.*\]|)==[\d.]+\.\*", pin, file.read_text(), flags=re.M))
-endef
-export NEW_PINS
-
-# Everything at its newest; the tests decide whether that becomes the new requirements.txt. If they
-# fail, the next make goes back to the old pins, as the stamp is gone.
-pins: $(STAMP)
-	@rm $(STAMP)
-	sed 's/==[0-9.]*\.\*//' requirements.txt > $(VENV)/unpinned.txt
-	$(PY) -m pip install --quiet --upgrade --requirement $(VENV)/unpinned.txt
-	$(PY) -m pytest
-	@$(PY) -c "$$NEW_PINS"
-	@echo 'All tests passed: requirements.txt holds the new pins.'
+$(STAMP): requirements.txt pyproject.toml $(wildcard constraints.txt requirements-models.txt)
+	@$(PYTHON) course_utils/tools/environment.py

@@ -1,6 +1,7 @@
 """The course's JupyterLab as `make lab` starts it, for tests that drive it from outside."""
 
 import contextlib
+import json
 import os
 import re
 import socket
@@ -39,6 +40,24 @@ def wait_for_url(log, process):
     pytest.fail(f"no server after {START_S} s, exit code {process.poll()}:\n{log.read_text()}")
 
 
+def foreign_settings(folder):
+    """Settings of a reader's own that must not reach the course; each would break a test."""
+    kernel = folder / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    spec = {"argv": ["no-such-python", "{connection_file}"], "display_name": "Foreign"}
+    (kernel / "kernel.json").write_text(json.dumps(spec | {"language": "python"}))
+    open_door = {"IdentityProvider": {"token": ""}, "ServerApp": {"ip": "0.0.0.0"}}
+    (folder / "jupyter_server_config.json").write_text(json.dumps(open_door))
+    return {
+        "JUPYTER_PATH": str(folder),
+        "JUPYTER_CONFIG_PATH": str(folder),
+        "JUPYTER_CONFIG_DIR": str(folder),
+        "MPLBACKEND": "module://not_installed",
+        "MPLCONFIGDIR": str(folder / "nowhere"),
+        "http_proxy": "http://127.0.0.1:9",
+    }
+
+
 @contextlib.contextmanager
 def running_lab(home, log):
     """The running server: url, token, headers, process, home, log. It ends with the block."""
@@ -53,7 +72,7 @@ def running_lab(home, log):
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=env | {"HOME": str(home)},
+            env=env | {"HOME": str(home)} | foreign_settings(log.parent / "foreign"),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

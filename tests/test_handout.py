@@ -1,7 +1,5 @@
 """What is handed out holds no solution and still works; the solved notebooks hold all of them."""
 
-import json
-import shutil
 import subprocess
 import sys
 
@@ -12,18 +10,7 @@ from course_utils.exercises import cells
 from course_utils.tools import handout
 
 NOTEBOOKS = sorted((handout.ROOT / "notebooks").glob("0*.ipynb"))
-
-
-def exercises_of(nb):
-    return [cell for cell in nb.cells if "exercise" in cell.metadata.get("tags", [])]
-
-
-def solutions(lesson):
-    """The lines that only a solution has, for each exercise of a lesson."""
-    for name, text in cells.cells(lesson).items():
-        if name:
-            region = cells.REGION.search(text)
-            yield name, text, region["solution"].strip()
+SOURCES = {path: cells.cells(int(path.name[:2])) for path in NOTEBOOKS}
 
 
 @pytest.fixture(scope="module")
@@ -34,25 +21,33 @@ def folder(tmp_path_factory):
     return folder
 
 
+def contents(folder):
+    """What every file below ``folder`` holds, by path."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
 def test_no_file_that_is_handed_out_holds_a_solution(folder):
     texts = {
-        path.relative_to(folder): path.read_text(encoding="utf-8")
-        for suffix in ("py", "md", "txt", "toml")
-        for path in folder.rglob(f"*.{suffix}")
+        name: content.decode("utf-8")
+        for name, content in contents(folder).items()
+        if name.endswith((".py", ".md", ".txt", ".toml"))
     }
     for path in (folder / "notebooks").glob("0*.ipynb"):
-        cells = nbformat.read(path, as_version=4).cells
-        texts[path.relative_to(folder)] = "\n".join(cell.source for cell in cells)
+        nb = nbformat.read(path, as_version=4)
+        texts[path.name] = "\n".join(cell.source for cell in nb.cells)
     assert len(texts) > 20
-    for lesson in range(1, 5):
-        for name, _, answer in solutions(lesson):
-            if len(answer.splitlines()) > 1:  # a single short line may stand in the lesson itself
-                assert [file for file, text in texts.items() if answer in text] == [], name
-    assert not [
-        file
-        for file in texts
-        if "BEGIN SOLUTION" in texts[file] and file.name not in ("cells.py", "feedback.py")
-    ]
+    for path, sources in SOURCES.items():
+        for name in sources.keys() - {""}:
+            answer = cells.REGION.search(sources[name])["solution"].strip()
+            if len(answer.splitlines()) > 1:  # a single short line may be in the lesson itself
+                found = [file for file, text in texts.items() if answer in text]
+                assert not found, (path.name, name)
+    marked = {file for file in texts if "BEGIN SOLUTION" in texts[file]}
+    assert marked <= {"course_utils/exercises/cells.py"}
 
 
 def test_the_handout_works_and_says_that_solutions_are_not_there(folder):
@@ -68,132 +63,49 @@ def test_the_handout_works_and_says_that_solutions_are_not_there(folder):
     where, bank, message = done.stdout.splitlines()
     assert where.startswith(str(folder)) and int(bank) > 100
     assert "not handed out" in message
-    assert {path.name for path in NOTEBOOKS} <= {p.name for p in (folder / "notebooks").iterdir()}
 
 
-# ---- nothing that somebody wrote is lost --------------------------------------------------------
-
-OLD, NEW = {"a.txt": b"1", "sub/b.txt": b"2"}, {"a.txt": b"one", "sub/c.txt": b"3"}
-
-
-def contents(folder):
-    """What every file below ``folder`` holds, by path; the manifest is left out."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != handout.MANIFEST
-    }
+def test_only_the_courses_own_files_are_handed_out(folder):
+    given = set(contents(folder))
+    assert given < set(handout.course_files())
+    assert {".gitignore", ".ci/run", ".binder/requirements.txt", "tests/conftest.py"} <= given
+    assert {f"notebooks/{path.name}" for path in NOTEBOOKS} <= given
 
 
-def test_a_second_handout_replaces_the_first_and_keeps_what_was_added(tmp_path):
-    folder = tmp_path / "new" / "out"
-    handout.replace(folder, OLD)
-    assert contents(folder) == OLD
-    (folder / "sub" / "mine.txt").write_bytes(b"mine")
-    handout.replace(folder, NEW)
-    handout.replace(folder, NEW)
-    assert contents(folder) == NEW | {"sub/mine.txt": b"mine"}
+# ---- The notebooks ------------------------------------------------------------------------------
 
 
-def changed(folder):
-    (folder / "a.txt").write_bytes(b"my answer")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_stubs_and_outputs_of_a_solved_notebook_are_put_back(path, tmp_path):
+    assert handout.untouched(path) == path.read_bytes()
+    solved = handout.with_solutions(path)
+    nbformat.validate(solved)
+    nbformat.write(solved, tmp_path / path.name)
+    given = nbformat.reads(handout.untouched(tmp_path / path.name).decode(), as_version=4)
+    original = nbformat.read(path, as_version=4)
+    assert [cell.source for cell in given.cells] == [cell.source for cell in original.cells]
+    assert not [cell for cell in given.cells if cell.get("outputs")]
+    wanted = [cells.solution(text).rstrip() for name, text in SOURCES[path].items() if name]
+    answered = {cell.source for _, cell in handout.exercise_cells(solved)}
+    assert answered <= set(wanted) and len(answered) >= 4
 
 
-def changed_where_the_new_course_has_no_file(folder):
-    (folder / "sub" / "b.txt").write_bytes(b"my answer")
+def test_a_stub_with_the_answers_output_is_cleared(tmp_path):
+    nb = nbformat.read(NOTEBOOKS[0], as_version=4)
+    cell = handout.exercise_cells(nb)[0][1]
+    cell.outputs = [nbformat.v4.new_output("stream", text="Right: True below the diagonal")]
+    nbformat.write(nb, tmp_path / NOTEBOOKS[0].name)
+    assert b"below the diagonal" not in handout.untouched(tmp_path / NOTEBOOKS[0].name)
 
 
-def added_where_the_new_course_has_a_file(folder):
-    (folder / "sub" / "c.txt").write_bytes(b"my answer")
-
-
-def a_folder_in_place_of_a_file(folder):
-    (folder / "a.txt").unlink()
-    (folder / "a.txt").mkdir()
-
-
-def a_file_in_place_of_a_folder(folder):
-    (folder / "sub" / "b.txt").unlink()
-    (folder / "sub").rmdir()
-    (folder / "sub").write_bytes(b"my answer")
-
-
-def a_link_to_files_elsewhere(folder):
-    (folder / "sub").rename(folder.parent / "elsewhere")
-    (folder / "sub").symlink_to(folder.parent / "elsewhere")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        changed,
-        changed_where_the_new_course_has_no_file,
-        added_where_the_new_course_has_a_file,
-        a_folder_in_place_of_a_file,
-        a_file_in_place_of_a_folder,
-        a_link_to_files_elsewhere,
-    ],
-    ids=lambda change: change.__name__,
-)
-def test_a_handout_that_somebody_changed_is_left_alone(tmp_path, change):
-    folder = tmp_path / "out"
-    handout.replace(folder, OLD)
-    change(folder)
-    before = contents(tmp_path)
-    with pytest.raises(FileExistsError, match=r"somebody changed (a\.txt|sub/).*--to"):
-        handout.replace(folder, NEW)
-    assert contents(tmp_path) == before
-
-
-def test_a_file_that_somebody_deleted_comes_back(tmp_path):
-    handout.replace(tmp_path, OLD)
-    (tmp_path / "a.txt").unlink()
-    (tmp_path / "sub" / "b.txt").unlink()
-    handout.replace(tmp_path, OLD)
-    assert contents(tmp_path) == OLD
-
-
-@pytest.mark.parametrize("manifest", [None, "{", "[1]", "7"])
-def test_a_folder_of_somebody_else_is_refused(tmp_path, manifest):
-    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
-    if manifest is not None:
-        (tmp_path / handout.MANIFEST).write_text(manifest, encoding="utf-8")
-    for arguments in (["--to", str(tmp_path)], ["--solutions", "--to", str(tmp_path)]):
-        with pytest.raises(SystemExit, match="did not write it: nothing was changed. Name a new"):
-            handout.main(arguments)
-    assert list(contents(tmp_path)) == ["thesis.txt"]
-
-
-def test_a_manifest_that_points_outside_removes_nothing(tmp_path):
-    outside, folder = tmp_path / "thesis.txt", tmp_path / "out"
-    outside.write_bytes(b"1")
-    for name in ("../thesis.txt", str(outside)):
-        handout.replace(folder, OLD)
-        listed = json.dumps({name: handout.digest(b"1")})
-        (folder / handout.MANIFEST).write_text(listed, encoding="utf-8")
-        with pytest.raises(FileExistsError):
-            handout.replace(folder, OLD)
-        assert outside.exists()
-        shutil.rmtree(folder)
-
-
-@pytest.mark.parametrize("part", ["notebooks", "notebooks/solved", "course_utils/assets"])
-def test_a_folder_that_would_be_handed_out_itself_is_refused(part):
-    folder = handout.ROOT / part
-    with pytest.raises(SystemExit, match="part of what is handed out: name a folder elsewhere"):
-        handout.main(["--to", str(folder)])
-    assert not (folder / handout.MANIFEST).exists()
-
-
-def test_solved_notebooks_that_somebody_changed_are_not_overwritten(tmp_path):
-    path = tmp_path / NOTEBOOKS[0].name
-    handout.main(["--solutions", "--to", str(tmp_path)])
-    handout.main(["--solutions", "--to", str(tmp_path)])
-    assert nbformat.read(path, as_version=4) == handout.with_solutions(NOTEBOOKS[0])
-    path.write_text("my own remarks", encoding="utf-8")
-    with pytest.raises(SystemExit, match=f"somebody changed {path.name}"):
-        handout.main(["--solutions", "--to", str(tmp_path)])
-    assert path.read_text(encoding="utf-8") == "my own remarks"
+@pytest.mark.parametrize("make", [handout.untouched, handout.with_solutions])
+def test_an_unknown_exercise_is_named(tmp_path, make):
+    nb = nbformat.read(NOTEBOOKS[0], as_version=4)
+    nb.cells[1].metadata["tags"] = ["exercise"]
+    nb.cells[1].source = "my_answer = 1"
+    nbformat.write(nb, tmp_path / NOTEBOOKS[0].name)
+    with pytest.raises(ValueError, match="01_from_rnn_to_bert.ipynb, cell 1 is no exercise"):
+        make(tmp_path / NOTEBOOKS[0].name)
 
 
 def test_a_handout_itself_has_no_solutions_to_give(tmp_path, monkeypatch):
@@ -203,24 +115,57 @@ def test_a_handout_itself_has_no_solutions_to_give(tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_solved_notebook_has_every_solution_and_differs_in_nothing_else(path):
-    solved, given = handout.with_solutions(path), nbformat.read(path, as_version=4)
-    nbformat.validate(solved)
-    wanted = [cells.solution(text).rstrip() for _, text, _ in solutions(int(path.name[:2]))]
-    assert sorted(cell.source for cell in exercises_of(solved)) == sorted(wanted)
-    assert all(cell.outputs == [] for cell in exercises_of(solved))
-    rest = [
-        [cell for cell in nb.cells if "exercise" not in cell.metadata.get("tags", [])]
-        for nb in (solved, given)
-    ]
-    assert rest[0] == rest[1]
+# ---- Nothing that somebody wrote is lost --------------------------------------------------------
+
+FILES = {"a.txt": b"1", "sub/b.txt": b"2"}
 
 
-def test_a_changed_exercise_is_refused(tmp_path):
-    nb = nbformat.read(NOTEBOOKS[0], as_version=4)
-    nb.cells[1].metadata["tags"] = ["exercise"]
-    nb.cells[1].source = "my_answer = 1"
-    nbformat.write(nb, tmp_path / NOTEBOOKS[0].name)
-    with pytest.raises(ValueError, match="01_from_rnn_to_bert.ipynb, cell 1 is no untouched"):
-        handout.with_solutions(tmp_path / NOTEBOOKS[0].name)
+@pytest.mark.parametrize("arguments", [[], ["--solutions"]])
+def test_a_folder_that_is_not_empty_is_refused(tmp_path, arguments):
+    (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
+    with pytest.raises(SystemExit, match="is not empty: nothing was changed"):
+        handout.main(["--to", str(tmp_path), *arguments])
+    assert list(contents(tmp_path)) == ["thesis.txt"]
+
+
+def test_replace_moves_what_is_there_and_keeps_its_git(tmp_path):
+    folder = tmp_path / "out"
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git" / "config").write_bytes(b"git's")
+    assert handout.write(folder, FILES) is None
+    (folder / "a.txt").write_bytes(b"my answer")
+    for number in (1, 2):
+        handout.check_target(folder, replace=True, solutions=False)
+        assert handout.write(folder, FILES) == tmp_path / f"out-before-{number}"
+    assert contents(folder) == FILES | {".git/config": b"git's"}
+    assert contents(tmp_path / "out-before-1") == FILES | {"a.txt": b"my answer"}
+
+
+def test_a_run_that_is_cut_off_changes_nothing(tmp_path, monkeypatch):
+    folder = tmp_path / "out"
+    handout.write(folder, FILES)
+    with pytest.raises(TypeError):
+        handout.write(folder, {"a.txt": b"new", "c.txt": None})  # as a full disk, in the middle
+    assert contents(tmp_path) == {f"out/{name}": content for name, content in FILES.items()}
+
+
+def test_solutions_never_go_into_a_handout(folder):
+    before = contents(folder)
+    for replace in ([], ["--replace"]):
+        with pytest.raises(SystemExit, match="students may see it: nothing was changed"):
+            handout.main(["--solutions", "--to", str(folder), *replace])
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    "part", ["notebooks", "notebooks/solved", "course_utils/assets", ".", ".."]
+)
+def test_a_folder_of_the_course_itself_is_refused(part):
+    with pytest.raises(SystemExit, match="part of the course itself: name a folder elsewhere"):
+        handout.main(["--replace", "--to", str(handout.ROOT / part)])
+
+
+def test_without_git_it_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(handout, "ROOT", tmp_path)
+    with pytest.raises(FileNotFoundError, match="install git, and run this in a clone"):
+        handout.course_files()

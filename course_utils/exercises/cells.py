@@ -50,3 +50,17 @@ def show_solution(name: str) -> None:
             print(solution(found[name]).rstrip())
             return
     raise KeyError(f"no exercise “{name}” (or its solution was not handed out)")
+
+
+def stubs(lesson: int) -> dict[str, str]:
+    """The lesson's exercises as a student gets them, ``{name: cell}``; empty without sources."""
+    try:
+        return {name: stub(text).rstrip() for name, text in cells(lesson).items() if name}
+    except FileNotFoundError:  # a handout: its notebooks hold the stubs already
+        return {}
+
+
+def exercise_of(source: str) -> str | None:
+    """The name of the exercise that a cell checks, or None: ``exercises.check_<name>(…)``."""
+    found = re.search(r"^exercises\.check_(\w+)\(", source, re.M)
+    return found[1] if found else None

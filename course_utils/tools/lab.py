@@ -1,18 +1,23 @@
-"""Start JupyterLab with the first notebook open: `python -m course_utils.tools.lab [--port N]`.
+"""Start JupyterLab with your copy of the first notebook: `python -m course_utils.tools.lab`.
 
-`make lab` does just this. The server listens on this machine only and always asks for its token;
-the printed URL carries it. Settings live inside the environment, so that the reader's own Jupyter
-settings are neither read nor changed. Without a display no browser is started.
+`make lab` does just this. The server listens on this machine only (`--listen` for a container) and
+always asks for its token; the printed URL carries it. Settings lie in the folder `.lab`, so that
+the reader's own Jupyter settings are neither read nor changed. Without a display no browser is
+started.
 """
 
 import argparse
 import json
 import os
+import socket
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-FIRST = "notebooks/01_from_rnn_to_bert.ipynb"
+from jupyter_core import paths
+
+from course_utils.tools import my_course
+
+FIRST = f"{my_course.FOLDER}/01_from_rnn_to_bert.ipynb"
 
 SETTINGS = {
     # JupyterLab asks at its first start whether to fetch news: answered here, once, with no.
@@ -20,51 +25,99 @@ SETTINGS = {
     # A link to the glossary opens it as a page to read, not as its source.
     "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}},
 }
+# The caller's own Jupyter, IPython and matplotlib settings.
+FOREIGN = (
+    "JUPYTER_RUNTIME_DIR JUPYTERLAB_DIR JUPYTERLAB_SETTINGS_DIR JUPYTERLAB_WORKSPACES_DIR "
+    "JUPYTER_TOKEN JUPYTER_TOKEN_FILE JUPYTER_PATH JUPYTER_CONFIG_PATH JUPYTER_NO_CONFIG "
+    "JUPYTER_PREFER_ENV_PATH MPLBACKEND MATPLOTLIBRC PYTHONPATH PYTHONHOME"
+).split()
+
+
+def settings_folder() -> Path:
+    """Where the course keeps JupyterLab's settings: outside .venv, which may be made again."""
+    return my_course.home() / ".lab"
 
 
 def use_own_settings() -> None:
-    """Point Jupyter and IPython into the environment. A Python without one is left alone."""
+    """Point Jupyter, IPython and matplotlib to `.lab`. A Python without .venv is left alone."""
     if sys.prefix == sys.base_prefix:
         return
-    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"):
-        os.environ[name] = str(Path(sys.prefix, "var", name.lower()))
-    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTERLAB_DIR", "JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE"):
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "MPLCONFIGDIR"):
+        os.environ[name] = str(settings_folder() / name.lower())
+        Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
+    for name in FOREIGN:
         os.environ.pop(name, None)
-    overrides = Path(sys.prefix, "share", "jupyter", "lab", "settings", "overrides.json")
-    overrides.parent.mkdir(parents=True, exist_ok=True)
-    overrides.write_text(json.dumps(SETTINGS, indent=2), encoding="utf-8")
+    # A machine-wide configuration (culling, another python3 kernel) is not for the course.
+    paths.SYSTEM_CONFIG_PATH.clear()
+    paths.SYSTEM_JUPYTER_PATH.clear()
+    # A proxy must not catch what this machine says to itself.
+    for name in ("NO_PROXY", "no_proxy"):
+        known = os.environ.get(name, "").split(",")
+        own = [host for host in ("127.0.0.1", "localhost") if host not in known]
+        os.environ[name] = ",".join([host for host in known if host] + own)
 
 
-def server_options(port: int | None) -> list[str]:
+def app_settings() -> Path:
+    """The folder of JupyterLab's own settings, with the course's answers in it."""
+    folder = settings_folder() / "settings"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "overrides.json").write_text(json.dumps(SETTINGS, indent=2), encoding="utf-8")
+    return folder
+
+
+def server_options(port: int | None, listen: str = "127.0.0.1") -> list[str]:
     """The options of `jupyter lab`, given what this machine can do."""
     options = [
         # The root is the whole course, so that notebooks can show ../images.
-        f"--ServerApp.root_dir={ROOT}",
-        "--FileContentsManager.preferred_dir=notebooks",
+        f"--ServerApp.root_dir={my_course.home()}",
+        f"--FileContentsManager.preferred_dir={my_course.FOLDER}",
         f"--LabApp.default_url=/lab/tree/{FIRST}",
-        "--ServerApp.ip=127.0.0.1",
+        f"--LabApp.app_settings_dir={app_settings()}",
+        f"--ServerApp.ip={listen}",
         "--ServerApp.log_level=WARN",  # the URL is still printed
         "--LabApp.log_level=WARN",
     ]
     if port is not None:
-        options.append(f"--ServerApp.port={port}")
+        options += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")  # the usual user in a container
-    if sys.platform not in ("darwin", "win32") and not (
-        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    ):
+    shown = sys.platform in ("darwin", "win32") or any(
+        map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY"))
+    )
+    if not shown:
         options.append("--no-browser")
     return options
+
+
+def check_port(port: int | None, listen: str) -> None:
+    """Exit with a message where the port that was asked for is taken."""
+    if port is None:
+        return
+    with socket.socket() as probe:
+        if os.name != "nt":  # as the server does it: a port that was just closed is free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((listen, port))
+        except OSError as error:
+            sys.exit(f"Port {port} cannot be used: {error.strerror}. Another: make lab PORT=9001")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="course_utils.tools.lab", description="Open the course.")
     parser.add_argument("--port", type=int, help="default: 8888, or the next free one")
-    options = server_options(parser.parse_args().port)
+    parser.add_argument("--listen", default="127.0.0.1", help="0.0.0.0 inside a container")
+    options = parser.parse_args()
+    check_port(options.port, options.listen)
     use_own_settings()
+    try:
+        my_course.prepare()
+    except OSError as error:
+        sys.exit(f"Your copy of the notebooks cannot be written: {error}")
+    if my_course.home() != my_course.ROOT:
+        os.environ.setdefault("COURSE_MODELS", str(my_course.home() / "my-models"))
     from jupyterlab.labapp import LabApp  # reads the settings' places when imported
 
-    server = LabApp.initialize_server(argv=options)
+    server = LabApp.initialize_server(argv=server_options(options.port, options.listen))
     if not server.identity_provider.token:
         sys.exit("A Jupyter configuration on this machine switches the token off: not starting.")
     server.start()

@@ -1,7 +1,7 @@
 """Run notebooks and store what they print and draw: `make outputs`, when models or pins moved.
 
-Named notebooks, or all. A notebook that stops with an error is left as it was. Afterwards
-read `git diff`: what changed there is what readers will see.
+Named notebooks, or all. A notebook that stops with an error, or that somebody saved while it ran,
+is left as it is. Afterwards read `git diff`: what changed there is what readers will see.
 """
 
 import os
@@ -9,25 +9,39 @@ import sys
 import tempfile
 from pathlib import Path
 
+import nbformat
+
 from course_utils.tools import lab
 
-lab.use_own_settings()
-os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
 # A student's IPython history and this machine's versions do not belong into a notebook.
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
 def run(path: Path) -> None:
-    """Execute ``path`` from a fresh kernel and write it back without what varies by machine."""
-    import nbformat
+    """Execute ``path`` from a fresh kernel and write it back without what varies by machine.
+
+    Raises RuntimeError if the file was changed while it ran: then the newer file stays.
+    """
     from nbclient import NotebookClient
 
-    notebook = nbformat.read(path, as_version=4)
+    before = path.read_bytes()
+    notebook = nbformat.reads(before.decode("utf-8"), as_version=4)
     folder = {"metadata": {"path": str(path.parent)}}
     client = NotebookClient(
         notebook, timeout=900, kernel_name="python3", resources=folder, coalesce_streams=True
     )
     client.execute()
+    clean(notebook)
+    new = path.with_suffix(".tmp")
+    nbformat.write(notebook, new)
+    if path.read_bytes() != before:
+        new.unlink()
+        raise RuntimeError(f"somebody saved {path} while it ran: kept, run this again")
+    os.replace(new, path)
+
+
+def clean(notebook) -> None:
+    """Take out what varies by machine or by run."""
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):  # a widget without its kernel: keep the picture
@@ -36,15 +50,24 @@ def run(path: Path) -> None:
     notebook.metadata.pop("widgets", None)
     notebook.metadata["kernelspec"] = KERNEL
     notebook.metadata.get("language_info", {}).pop("version", None)
-    new = path.with_suffix(".tmp")
-    nbformat.write(notebook, new)
-    os.replace(new, path)
+
+
+def main(names: list[str]) -> None:
+    """Run the named notebooks, or all; exits with what went wrong, after all were tried."""
+    lab.use_own_settings()
+    os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+    changed = []
+    with tempfile.TemporaryDirectory() as models:
+        os.environ["COURSE_MODELS"] = models
+        for path in map(Path, names or sorted(map(str, Path("notebooks").glob("*.ipynb")))):
+            print("running", path, flush=True)
+            try:
+                run(path)
+            except RuntimeError as error:  # also a cell that stops
+                changed.append(f"{path}: {error}")
+    if changed:
+        sys.exit("\n".join(changed))
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as models:
-        os.environ["COURSE_MODELS"] = models
-        names = [Path(name) for name in sys.argv[1:]] or sorted(Path("notebooks").glob("*.ipynb"))
-        for path in names:
-            print("running", path, flush=True)
-            run(path)
+    main(sys.argv[1:])

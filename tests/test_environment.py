@@ -1,0 +1,160 @@
+"""The environment that make keeps: what is right is left alone, what fails says why."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from course_utils.tools import environment
+
+HAS_MAKE = pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A checkout of its own whose commands are recorded, not run; ``answers`` says what they do."""
+    for name in environment.PINS:
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "STAMP", tmp_path / ".venv" / ".installed")
+    (tmp_path / ".venv").mkdir()
+    course = SimpleNamespace(calls=[], works=True, kept=True, made=0, error="", root=tmp_path)
+
+    def run(*command):
+        course.calls.append(command)
+        network = "install" in command and "--no-index" not in command
+        return SimpleNamespace(returncode=int(network and bool(course.error)), stderr=course.error)
+
+    def make_venv():
+        course.made, course.error, course.works = course.made + 1, "", True
+
+    monkeypatch.setattr(environment, "run", run)
+    monkeypatch.setattr(environment, "venv_works", lambda: course.works)
+    monkeypatch.setattr(environment, "can_be_kept", lambda: course.kept)
+    monkeypatch.setattr(environment, "make_venv", make_venv)
+    environment.STAMP.write_text(environment.state())
+    return course
+
+
+def test_a_touched_file_needs_no_network(course):
+    (course.root / "requirements.txt").write_text("requirements.txt")
+    environment.update()
+    assert course.calls == [] and course.made == 0
+
+
+def test_a_changed_file_is_installed_with_the_constraints(course):
+    (course.root / "requirements.txt").write_text("numpy==9.*")
+    environment.update()
+    (step,) = [call for call in course.calls if "requirements.txt" in call]
+    assert step[-2:] == ("--constraint", "constraints.txt")
+    assert environment.STAMP.read_text() == environment.state()
+
+
+def test_without_network_a_working_environment_is_used_and_tried_again_later(course, capsys):
+    (course.root / "requirements.txt").write_text("numpy==9.*")
+    course.error = "no network"
+    environment.update()
+    assert "Going on with those" in capsys.readouterr().err
+    assert environment.STAMP.read_text() != environment.state()
+
+
+def test_without_network_an_incomplete_environment_says_so(course):
+    course.works, course.error = False, "no network"
+    with pytest.raises(SystemExit, match="(?s)no network.*not complete. Run the same command"):
+        environment.update()
+
+
+def test_a_cut_off_installation_is_made_again(course):
+    (course.root / "requirements.txt").write_text("numpy==9.*")
+    course.error = "Cannot uninstall numpy 2.4, RECORD file not found"
+    environment.update()
+    assert course.made == 1 and environment.STAMP.read_text() == environment.state()
+
+
+def test_an_environment_without_its_python_is_made_again(course):
+    course.kept = False
+    environment.update()
+    assert course.made == 1
+
+
+def test_packages_that_pip_put_elsewhere_are_noticed(course):
+    course.works = False
+    with pytest.raises(SystemExit, match="settings send packages elsewhere"):
+        environment.update()
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        (("os.pathsep", "t"), "move the course to a folder without one"),
+        (("os.access", lambda *_: False), "copy the course to a folder of your own"),
+        (("shutil.disk_usage", lambda _: SimpleNamespace(free=1e9)), "The disk is full"),
+        (("find_spec", lambda _: None), "apt install python3-venv"),
+    ],
+)
+def test_the_true_reason_is_the_last_word(course, monkeypatch, change, reason):
+    monkeypatch.setattr(f"course_utils.tools.environment.{change[0]}", change[1])
+    assert reason in environment.why_no_venv()
+
+
+def test_another_pythons_settings_do_not_reach_in(tmp_path, monkeypatch):
+    (tmp_path / "course_utils").mkdir()
+    (tmp_path / "course_utils" / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PIP_USER", "1")
+    monkeypatch.setattr(environment, "PYTHON", Path(sys.executable))
+    seen = "import os, sys; sys.exit('PYTHONPATH' in os.environ or os.environ['PIP_USER'] != '0')"
+    assert environment.run("-c", seen).returncode == 0
+    if os.path.samefile(sys.prefix, environment.ROOT / ".venv"):
+        assert environment.venv_works()
+
+
+def test_constraints_name_every_package_but_those_of_one_processor():
+    lines = environment.constraints().splitlines()[1:]
+    assert all(re.fullmatch(r"[a-z0-9-]+==[\w.!]+", line) for line in lines)
+    names = {line.partition("==")[0] for line in lines}
+    assert {"numpy", "transformers", "jupyterlab-server"} <= names
+    assert not {"torch", "sentence-transformers-course"} & names
+    assert not [name for name in names if name.startswith("nvidia")]
+
+
+def test_the_stored_constraints_fit_the_requirements():
+    read = {
+        name: (environment.ROOT / name).read_text(encoding="utf-8")
+        for name in ("requirements.txt", "constraints.txt")
+    }
+    fixed = dict(re.findall(r"^([\w.-]+)==(\S+)$", read["constraints.txt"], re.M))
+    for name, minor in re.findall(
+        r"^([\w.-]+)(?:\[.*\])?==([\d.]+)\.\*$", read["requirements.txt"], re.M
+    ):
+        assert fixed[name.replace("_", "-")].startswith(f"{minor}."), name
+
+
+# ---- The Makefile -------------------------------------------------------------------------------
+
+
+@HAS_MAKE
+def test_make_help_lists_every_target():
+    text = (environment.ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.search(r"^\.PHONY: (.*) FORCE$", text, re.M)[1].split())
+    done = subprocess.run(["make", "help"], cwd=environment.ROOT, capture_output=True, text=True)
+    assert {line.split()[1] for line in done.stdout.splitlines()} == targets
+
+
+@HAS_MAKE
+def test_a_foreign_search_path_does_not_make_the_environment_stale(tmp_path):
+    (tmp_path / "course_utils").mkdir()
+    (tmp_path / "course_utils" / "__init__.py").touch()
+    (tmp_path / "sitecustomize.py").write_text("print('noise')")
+    command, foreign = ["make", "-n", "lab"], os.environ | {"PYTHONPATH": str(tmp_path)}
+    plain, with_path = (
+        subprocess.run(command, cwd=environment.ROOT, env=env, capture_output=True, text=True)
+        for env in (os.environ, foreign)
+    )
+    assert plain.stdout == with_path.stdout
