@@ -24,7 +24,7 @@ lab: $(STAMP)
 
 # All tests and every cell of every notebook.
 test: $(STAMP)
-	@$(PY) -m pytest --durations=20 --durations-min=1 $(TESTS)
+	@$(PY) -m pytest -p tests.kernel_memory --durations=20 --durations-min=1 $(TESTS)
 
 # The style of the code.
 lint: $(STAMP)

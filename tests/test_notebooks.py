@@ -180,35 +180,25 @@ def output(kind, **fields):
 
 
 BAD = [
-    (form, "not valid", lambda nb: nb.cells[0].update(cell_type="nonsense")),
     (form, "not valid", lambda nb: nb.cells[0].pop("id")),
-    (form, "not in format 4.5", lambda nb: nb.update(nbformat_minor=4)),
     (form, "2 times", lambda nb: nb.cells[0].update(id=nb.cells[1].id)),
     (form, "not python3", lambda nb: nb.metadata.kernelspec.update(name="julia")),
-    (form, "not python3", lambda nb: nb.metadata.pop("kernelspec")),
-    (stored_run, "counts are [None, 2]", lambda nb: nb.cells[1].update(execution_count=None)),
     (stored_run, "counts are [5, 2]", lambda nb: nb.cells[1].update(execution_count=5)),
     (stored_run, "NameError", output("error", ename="NameError", evalue="", traceback=[])),
     (stored_run, "stderr", output("stream", name="stderr", text="Warning\n")),
     (slides, "cell 0 has slide_type None", lambda nb: nb.cells[0].metadata.clear()),
     (slides, "'big'", lambda nb: nb.cells[2].metadata.slideshow.update(slide_type="big")),
     (short_cells, "21 lines", code("x = 1\n" * 21)),
-    (images, "no alternative", text("![](02_mean_pooling.ipynb)")),
     (images, "no alternative", text('<img src="02_mean_pooling.ipynb">')),
     (images, "does not exist", text("![a map](../images/nowhere.svg)")),
-    (images, "does not exist", text('<img alt="a map" src="../images/nowhere.svg" width="9">')),
     (images, "not a file of", text("![a map](https://example.org/map.png 'title')")),
-    (images, "not a file of", text('<img alt="a map" src="//example.org/map.png"/>')),
-    (no_machine_paths, "/home/a", text("see /home/ada/data.csv")),
     (no_machine_paths, "C:\\U", code(r"open('C:\Users\ada\data.csv')")),
     (no_machine_paths, "/tmp/x", output("stream", name="stdout", text="saved to /tmp/x\n")),
     (no_machine_paths, "/root/m", output("display_data", data={"text/plain": "'/root/m'"})),
     (claims, "C12 has no code cell", lambda nb: nb.cells[1].metadata.update(tags=["C11", "C14"])),
     (claims, "C11 has no code cell", code("print('assert nothing')")),
-    (claims, "C11 has no code cell", code("def check_answer():\n    return True")),
     (claims, "C14 is not named", text("# Claims C11, C12 and C140")),
     (claims, "skipped", lambda nb: nb.cells[1].metadata.tags.append("nbval-skip")),
-    (claims, "skipped", code("# NBVAL_SKIP\nassert True")),
 ]
 
 

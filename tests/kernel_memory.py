@@ -1,0 +1,42 @@
+"""A pytest plugin: the peak memory of each notebook's kernel, printed, and asserted to be small."""
+
+from pathlib import Path
+
+import pytest
+
+LIMIT_GB = 1.5
+PEAKS: dict[str, float] = {}  # notebook -> GB
+
+
+def peak_gb(pid: int) -> float | None:
+    """The most memory that the process has held, in GB; None where the system does not say."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    peak = [line.split()[1] for line in lines.splitlines() if line.startswith("VmHWM:")]
+    return int(peak[0]) / 1e6 if peak else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item, nextitem):
+    """After a notebook's last cell, while its kernel still runs."""
+    kernel = getattr(item.parent, "kernel", None)
+    if kernel is None or (nextitem is not None and nextitem.parent is item.parent):
+        return
+    provisioner = getattr(getattr(kernel, "km", None), "provisioner", None)
+    found = peak_gb(provisioner.pid) if getattr(provisioner, "pid", None) else None
+    if found is not None:
+        PEAKS[item.path.name] = found
+
+
+def pytest_sessionfinish(session):
+    """A kernel that took too much fails the run."""
+    if any(peak > LIMIT_GB for peak in PEAKS.values()):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    for name, peak in PEAKS.items():
+        over = f" (over the limit of {LIMIT_GB} GB)" if peak > LIMIT_GB else ""
+        terminalreporter.write_line(f"memory of {name}'s kernel: at most {peak:.2f} GB{over}")

@@ -1,0 +1,26 @@
+"""The memory limit of notebooks: measured by the plugin, and a run over it fails."""
+
+import os
+import sys
+from types import SimpleNamespace
+
+import kernel_memory
+import pytest
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="read from /proc")
+def test_the_peak_is_that_of_the_process():
+    before = kernel_memory.peak_gb(os.getpid())
+    block = bytearray(200_000_000)
+    block[::4096] = b"1" * len(block[::4096])
+    del block
+    assert 0.01 < before <= kernel_memory.peak_gb(os.getpid())
+    assert kernel_memory.peak_gb(os.getpid()) > 0.2
+
+
+@pytest.mark.parametrize("peak, status", [(1.4, 0), (1.6, pytest.ExitCode.TESTS_FAILED)])
+def test_a_kernel_over_the_limit_fails_the_run(monkeypatch, peak, status):
+    monkeypatch.setattr(kernel_memory, "PEAKS", {"a.ipynb": peak})
+    session = SimpleNamespace(exitstatus=0)
+    kernel_memory.pytest_sessionfinish(session)
+    assert session.exitstatus == status
