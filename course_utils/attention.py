@@ -68,5 +68,6 @@ def attention_maps(encoder, text: str) -> tuple[list[str], Tensor]:
     batch = {key: tokenized[key] for key in ("input_ids", "attention_mask")}
     with torch.inference_mode():
         maps = model(**batch, output_attentions=True).attentions
+    # the layers in one tensor: (layers, heads, t, t)
     tokens = encoder.tokenizer.convert_ids_to_tokens(batch["input_ids"][0])
     return tokens, torch.cat(maps).float()

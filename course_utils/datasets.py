@@ -174,6 +174,7 @@ def _load(
 def _check_splits_and_ids(path: Path, rows: list[dict]) -> None:
     """ValueError for a split that is unknown or missing in some rows, and for an id used twice."""
     has_split = any("split" in row for row in rows)
+    # id -> the line where it was first seen
     lines: dict[str, int] = {}
     for row in rows:
         place = f"{path}, line {row['line']}"
@@ -189,6 +190,7 @@ def _check_splits_and_ids(path: Path, rows: list[dict]) -> None:
 
 def _text_problem(row: dict, texts: tuple[str, ...]) -> str | None:
     """What is wrong with the first text that is empty or no text; None when all are right."""
+    # premise and hypothesis, say: the first that is wrong is named
     for column in texts:
         text = row[column]
         if not isinstance(text, str):

@@ -77,6 +77,7 @@ class LanguageModel:
     @torch.inference_mode()
     def logits(self, text: str) -> tuple[list[str], np.ndarray]:
         """Tokens of the text (t,) and logits (t, vocab): row i for the token after token i."""
+        # text -> token ids (t,), then one row of logits for each token: (t, vocab)
         ids = self.encode(text)
         logits = self.network(torch.tensor([ids])).logits[0].numpy()
         return [self.tokens[i] for i in ids], sampling.check_logits(logits)
@@ -84,6 +85,7 @@ class LanguageModel:
     @torch.inference_mode()
     def next_logits(self, text: str) -> tuple[list[str], np.ndarray]:
         """The vocabulary, and the logits (vocab,) of the token after the text, float64."""
+        # only the last row is wanted: (1, t) -> (vocab,)
         ids = torch.tensor([self.encode(text, room=1)])
         logits = self.network(ids, logits_to_keep=1).logits[0, -1].numpy()
         return self.tokens, sampling.check_logits(logits)
@@ -144,10 +146,13 @@ class LanguageModel:
 
     def write_many(self, prompt: str, n: int, **how) -> list[str]:
         """n texts after the same prompt, in little more time than one. how: as in ``draw``."""
-        steps = list(self.draw(prompt, n, **how))  # a list of (n,)
+        # one step gives a token for each text: a list of (n,)
+        steps = list(self.draw(prompt, n, **how))
+        # turned round: for each text its tokens
         return [self.decode(ids) for ids in zip(*steps, strict=True)]
 
     def decode(self, ids) -> str:
         """Text of token ids, up to the first that means "the text ends here"."""
+        # keep what comes before the end mark, then pieces of words -> text
         before = takewhile(lambda i: i not in self.ends, map(int, ids))
         return self.tokenizer.decode(list(before))

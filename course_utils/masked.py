@@ -48,6 +48,7 @@ def _load(source: str, stamp: tuple):
             f"no masked language model at {source}: give a folder with config.json, "
             "model.safetensors and tokenizer.json, or a hub id when you are online"
         ) from error
+    # tokenizer and network, every weight checked
     return model_files.open_network(folder, AutoModelForMaskedLM)
 
 

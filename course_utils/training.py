@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import math
-import os
 import random
-import re
-import shutil
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from pathlib import Path
 
 import torch
 from tqdm.auto import tqdm
 
 from course_utils.internal.columns import check_columns
 from course_utils.internal.interrupts import no_interrupt
+from course_utils.internal.my_models import models_folder as models_folder
+from course_utils.internal.my_models import newest as newest
+from course_utils.internal.my_models import save_new as save_new
 
 
 def train(
@@ -52,6 +48,7 @@ def train(
     _check_settings(epochs, batch_size, lr, warmup, watch_every)
     n = len(columns[0])
     steps = epochs * math.ceil(n / batch_size)
+    # AdamW takes the steps; the scheduler sets how large each is
     # fused: one pass over the weights instead of one for each of AdamW's operations
     optimizer = torch.optim.AdamW(list(parameters), lr=lr, weight_decay=0.01, fused=True)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, _rise_and_fall(steps, warmup))
@@ -96,6 +93,7 @@ def _rise_and_fall(steps: int, warmup: float) -> Callable[[int], float]:
 
 def _batches(n: int, batch_size: int, epochs: int, seed: int) -> Iterator[list[int]]:
     """Row numbers of one batch after the other; each epoch has every row once, in a new order."""
+    # a new order for each epoch, cut into batches of row numbers
     order = list(range(n))
     shuffler = random.Random(seed)
     for _ in range(epochs):
@@ -124,73 +122,7 @@ def _step(optimizer: torch.optim.Optimizer, loss: torch.Tensor, step: int) -> fl
             f"the gradient is not a finite number at step {step}, though the loss is {value:.3g}: "
             "look for a square root or a division at 0"
         )
+    # one small change of every weight, which the stop button cannot cut in two
     with no_interrupt():
         optimizer.step()
     return value
-
-
-# ---- your models ---------------------------------------------------------------------------------
-
-ROOT = Path(__file__).resolve().parents[1]
-DAY = 24 * 60 * 60  # seconds
-
-
-def models_folder() -> Path:
-    """The folder of your models (it may not exist yet): ``$COURSE_MODELS``, or ``my-models``."""
-    chosen = os.environ.get("COURSE_MODELS")
-    return Path(chosen).expanduser() if chosen else ROOT / "my-models"
-
-
-def save_new(encoder, name: str) -> Path:
-    """Save ``encoder`` as ``name-001``, or the next number after the highest there is.
-
-    The model is written to a hidden folder first and then gets its name in one step, so a crash
-    leaves no half model, and two notebooks that save at once get two numbers. Returns the folder.
-    Raises ValueError for a name with other than letters, digits, ``-`` and ``_``.
-    """
-    number = max(_saved(name), default=0)
-    parent = models_folder()
-    parent.mkdir(parents=True, exist_ok=True)
-    _sweep(parent)
-    with tempfile.TemporaryDirectory(dir=parent, prefix=".saving-") as temporary:
-        made = encoder.save(Path(temporary) / name)
-        while True:
-            number += 1
-            target = parent / f"{name}-{number:03d}"
-            if os.path.lexists(target):
-                continue
-            try:
-                return made.rename(target)
-            except OSError:
-                if not os.path.lexists(target):
-                    raise  # another reason than a number that somebody just took
-
-
-def _sweep(parent: Path) -> None:
-    """Remove hidden folders of saves that were killed: nothing in them changed for a day."""
-    for left in parent.glob(".saving-*"):
-        with suppress(OSError):  # somebody else may remove it at the same time
-            changed = max(path.stat().st_mtime for path in [left, *left.rglob("*")])
-            if time.time() - changed > DAY:
-                shutil.rmtree(left, ignore_errors=True)
-
-
-def newest(name: str) -> Path | None:
-    """The folder that ``save_new(…, name)`` wrote last; None when there is none yet.
-
-    Raises the same errors as ``save_new`` for a name that cannot be one.
-    """
-    folders = {number: path for number, path in _saved(name).items() if path.is_dir()}
-    return folders[max(folders)] if folders else None
-
-
-def _saved(name: str) -> dict[int, Path]:
-    """Everything called ``name-<number>`` in the folder of models, by number."""
-    if not re.fullmatch(r"\w[\w-]*", name):
-        raise ValueError(f"{name!r} cannot be a model's name: use letters, digits, - and _")
-    found = {}
-    for path in models_folder().glob(f"{name}-*"):
-        number = path.name.removeprefix(f"{name}-")
-        if re.fullmatch(r"[0-9]{3,}", number):
-            found[int(number)] = path
-    return found

@@ -40,7 +40,7 @@ def test_importing_the_package_loads_nothing_else():
 
 
 def test_importing_the_light_modules_loads_no_torch():
-    light = "sampling, similarity, datasets, search, evaluation, tools.lab".split(", ")
+    light = "sampling, similarity, datasets, search, evaluation".split(", ")
     found = loaded_after("; ".join(f"import course_utils.{name}" for name in light))
     assert not found & {"torch", "transformers", "sentence_transformers", "matplotlib"}
 

@@ -12,6 +12,7 @@ import torch
 from tiny_bert import SENTENCES, save_tiny_bert
 
 from course_utils import encoders, training
+from course_utils.internal import my_models
 from course_utils.training import train
 
 
@@ -362,7 +363,7 @@ def test_two_at_once_get_two_numbers(folder):
 
 def test_a_number_taken_at_the_last_moment(folder, monkeypatch):
     training.save_new(Note("theirs"), "a")
-    monkeypatch.setattr(training, "_saved", lambda name: {})  # looked before the other one came
+    monkeypatch.setattr(my_models, "_saved", lambda name: {})  # looked before the other one came
     assert training.save_new(Note("mine"), "a").name == "a-002"
     assert notes(folder) == {"a-001": "theirs", "a-002": "mine"}
 
@@ -380,7 +381,7 @@ def test_a_crash_while_saving_leaves_nothing(folder):
 
 
 def test_what_a_killed_save_left_is_removed_when_it_is_old(folder):
-    two_days_ago = time.time() - 2 * training.DAY
+    two_days_ago = time.time() - 2 * my_models.DAY
     for name in ("old", "new", "busy"):
         (folder / f".saving-{name}" / "a").mkdir(parents=True)
         (folder / f".saving-{name}" / "a" / "half").write_text("a mod")
@@ -395,7 +396,7 @@ def test_an_empty_folder_and_a_file_keep_their_numbers(folder, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "a-001").mkdir()
     (folder / "a-002").write_text("mine")
-    monkeypatch.setattr(training, "_saved", lambda name: {})  # looked before they came
+    monkeypatch.setattr(my_models, "_saved", lambda name: {})  # looked before they came
     assert training.save_new(Note("x"), "a").name == "a-003"
     assert list((folder / "a-001").iterdir()) == []
     assert (folder / "a-002").read_text() == "mine"
@@ -429,5 +430,5 @@ def test_the_folder(folder, monkeypatch):
     for nothing in (lambda: monkeypatch.setenv("COURSE_MODELS", ""),
                     lambda: monkeypatch.delenv("COURSE_MODELS")):  # fmt: skip
         nothing()
-        assert training.models_folder() == training.ROOT / "my-models"
-    assert (training.ROOT / "course_utils" / "training.py").is_file()
+        assert training.models_folder() == my_models.ROOT / "my-models"
+    assert (my_models.ROOT / "course_utils" / "training.py").is_file()
