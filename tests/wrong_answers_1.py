@@ -6,8 +6,56 @@ COOLING = (
 )
 LEEDS = 'odd = "She is a fan of the football team from Leeds."'
 
+SLICES = (
+    "slices = zip(q.chunk(h, dim=1), k.chunk(h, dim=1), v.chunk(h, dim=1))\n"
+    "heads = [course_attention.attention(*part)[0] for part in slices]\n"
+)
+
 WRONG = {
+    "attention": [
+        ("return (q @ k.T).softmax(-1) @ v", "you did not divide"),
+        ("return (q @ k.T / q.shape[1]).softmax(-1) @ v", "divided by d itself"),
+        ("return (q @ k.T * q.shape[1] ** 0.5).softmax(-1) @ v", "you multiplied"),
+        ("return (q @ k.T / len(q) ** 0.5).softmax(-1) @ v", "the number of words"),
+        ("return (q @ k.T).softmax(-1) / q.shape[1] ** 0.5 @ v", "not after it"),
+        ("return (q @ k.T / q.shape[1] ** 0.5).softmax(0) @ v", "along each row"),
+        ("return q @ k.T / q.shape[1] ** 0.5 @ v", "soft-max is missing"),
+        ("return (q @ k.T / q.shape[1] ** 0.5).softmax(-1)", "these are the weights"),
+        ("return q @ k.T / q.shape[1] ** 0.5", "these are the scores"),
+        ("return (k @ q.T / q.shape[1] ** 0.5).softmax(-1) @ v", "not k @ q.T"),
+        ("return (q @ k.T / q.shape[1] ** 0.5).softmax(-1).T @ v", "the wrong way round"),
+        ("return (q @ k.T / q.shape[1] ** 0.5).softmax(-1) @ k", "averaged the keys"),
+        ("return course_attention.attention(q, k, v)", "not a pair"),
+        ("return v.mean(0)", "a row for each"),
+        ("return v + 1", "the worked example"),
+        ("return q @ k", "your code stops"),
+    ],
+    "many_heads": [
+        ("return course_attention.attention(q, k, v)[0]", "one head over all columns"),
+        (f"{SLICES}return sum(heads)", "added the heads up"),
+        (f"{SLICES}return sum(heads) / h", "averaged the heads"),
+        (f"{SLICES}return torch.stack(heads)", "stacked the heads"),
+        (f"{SLICES}return torch.cat(heads)", "below each other"),
+        (f"{SLICES}return heads[0]", "only one head"),
+        (f"{SLICES}return heads[-1]", "only the last head"),
+        (f"{SLICES}return torch.cat(heads[::-1], dim=1)", "in the wrong order"),
+        (f"{SLICES.replace('dim=1', 'dim=0')}return torch.cat(heads)", "the words into groups"),
+        (f"q = q / h**0.5\n{SLICES}return torch.cat(heads, dim=1)", "the root of d/h"),
+        (f"{SLICES}return torch.cat(heads, dim=1)[:, 1:]", "go in and come out"),
+        (
+            "heads = [course_attention.attention(q[:, i::h], k[:, i::h], v[:, i::h])[0]\n"
+            "         for i in range(h)]\nreturn torch.cat(heads, dim=1)",
+            "every h-th column",
+        ),
+        ("return v", "let each attend"),
+        ("return 2 * v", "the same d/h columns"),
+        ("return torch.cat(q.chunk(h), dim=2)", "your code stops"),
+    ],
     "causal_mask": [
+        ("return torch.zeros(n, n)", "every word is hidden"),
+        ("return torch.ones(n, n).tril(1)", "right neighbour"),
+        ("print(torch.ones(n, n).tril())", "returned nothing"),
+        ("return [[True] * (i + 1) for i in range(n)]", "unequal parts"),
         ("return torch.ones(n, n).triu()", "look to the right"),
         ("return torch.ones(n, n, dtype=torch.bool).tril(-1)", "at itself, too"),
         ("return torch.ones(n, n, dtype=torch.bool).triu(1)", "where it may not"),
@@ -19,6 +67,11 @@ WRONG = {
         ("return torch.tril(n)", "your code stops"),
     ],
     "whole_words": [
+        ("return []", "hide nothing"),
+        ("return [tokens[i] for i in chosen]", "the pieces themselves"),
+        ("return chosen[0]", "is a set"),
+        ("chosen.add(3)\nreturn chosen", "you changed chosen itself"),
+        ("print(chosen)", "returned nothing"),
         ("return chosen", "still in sight"),
         (
             "out = set(chosen)\n"
@@ -42,6 +95,10 @@ WRONG = {
         ("return len(chosen)", "a list (or a set)"),
     ],
     "days_for_all_pairs": [
+        ("return n * (n - 1) / 2", "the number of pairs"),
+        ("return n * (n - 1) / 2 / 86_400", "no effect"),
+        ("print(n * (n - 1) / 2 / pairs_per_second / 86_400)", "returned nothing"),
+        ("return n * (n - 1) / 2 // pairs_per_second // 86_400", "do not round"),
         ("return n * n / pairs_per_second / 86_400", "counts every pair twice"),
         ("return n**2 / 2 / pairs_per_second / 86_400", "n - 1 partners"),
         ("return n * (n - 1) / pairs_per_second / 86_400", "Halve it"),
@@ -53,6 +110,10 @@ WRONG = {
         ("return 2.7", "days, not 2.7"),
     ],
     "right_side": [
+        ('left, one, other = "The [MASK] is ", "nice.", "big."', "the example"),
+        ('left, one, other = "She [MASK]", ".", "?"', "some words"),
+        ('left, one, other = "[MASK] met [MASK]", "here.", "there."', "must be there once"),
+        ('left, one, other = "The old [MASK]", "sat down.", "fell over."', "the lesson's"),
         (
             'left, one, other = "They heard a noise", "in the house.", "outside."',
             "must be there once",
@@ -75,6 +136,11 @@ WRONG = {
         ("left, one, other = 1, 2, 3", "three texts"),
     ],
     "two_meanings": [
+        ('word = 5\nalike = ["a", "b"]\nodd = "c"', "texts in quotes"),
+        (
+            'word = "fan"\nalike = ["The fan of the fan cools the room."] * 2\nodd = "x"',
+            "once, in just this form",
+        ),
         (
             'word = "fly"\nalike = ["Many birds fly south before the winter.",\n'
             '         "They fly to Rome twice a year for work."]\n'

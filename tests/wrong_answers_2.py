@@ -4,6 +4,12 @@ M = "m = mask.unsqueeze(-1)\n"
 
 WRONG = {
     "masked_mean": [
+        (
+            "m = mask.unsqueeze(-1)\nreturn (x * m).sum(dim=1) / mask.sum(dim=1)",
+            "Keep a last dimension",
+        ),
+        ("m = mask.unsqueeze(-1)\nreturn (x * ~m).sum(dim=1) / (~m).sum(dim=1)", "-1 and -2"),
+        ("print(x.mean(dim=1))", "printed its answer"),
         ("return x.mean(dim=1)", "averaged the padding"),
         (M + "return (x * m).mean(dim=1)", "divide by all t columns"),
         (M + "return x.sum(dim=1) / m.sum(dim=1)", "sum still holds the padding"),
@@ -17,6 +23,10 @@ WRONG = {
         (M + "return (x * m).sum(dim=1) / m.sum(dim=1) + 1", "row"),
     ],
     "max_of_real_tokens": [
+        ('return x.masked_fill(~mask.unsqueeze(-1), float("-inf")).amax(dim=1)', "mask == 0"),
+        ("return x.masked_fill(mask.unsqueeze(-1) == 0, -100).amax(dim=1)", "very low values"),
+        ("m = mask.unsqueeze(-1)\nreturn (x * m).sum(dim=1) / m.sum(dim=1)", "this is the mean"),
+        ("print(x)", "returned nothing"),
         ("return x.max(dim=1).values", "padding wins"),
         ("return (x * mask.unsqueeze(-1)).max(dim=1).values", "0 wins over real values"),
         (
@@ -39,6 +49,9 @@ WRONG = {
         ),
     ],
     "cosine_table": [
+        ("return a @ b", "is the .T of"),
+        ("return (a * b).sum(axis=1)", "row with row"),
+        ("a /= np.linalg.norm(a, axis=1, keepdims=True)\nreturn a @ b.T", "you changed a itself"),
         ("return a @ b.T", "dot products"),
         ("return (a / np.linalg.norm(a, axis=1, keepdims=True)) @ b.T", "only one side"),
         ("return a @ (b / np.linalg.norm(b, axis=1, keepdims=True)).T", "second side"),
@@ -71,6 +84,23 @@ WRONG = {
         ("return a @ b", "your code stops"),
     ],
     "recall_and_mrr": [
+        (
+            "rank = right.argmax(axis=1) + 1\nreturn (rank <= k).mean(), (1 / rank).mean()",
+            "scores have no effect",
+        ),
+        (
+            "order = np.argsort(-scores, axis=0)\n"
+            "rank = np.take_along_axis(right, order, axis=0).argmax(axis=1) + 1\n"
+            "return (rank <= k).mean(), (1 / rank).mean()",
+            "sort along axis=1",
+        ),
+        ("scores.sort(axis=1)\nreturn 0.5, 0.5", "you changed scores itself"),
+        (
+            "order = np.argsort(-scores, axis=1)\n"
+            "rank = np.take_along_axis(right, order, axis=1).argmax(axis=1) + 1\n"
+            "return (rank <= k).mean(), (1 / rank).sum()",
+            "that is the sum",
+        ),
         (
             "order = np.argsort(-scores, axis=1)\n"
             "rank = np.take_along_axis(right, order, axis=1).argmax(axis=1)\n"
@@ -127,9 +157,28 @@ WRONG = {
             "only the first right answer",
         ),
         ("return 0.5", "two numbers"),
-        ("return 0.5, 0.5", "look at each rank"),
+        ("return 0.51, 0.51", "look at each rank"),
     ],
     "fool_glove": [
+        (
+            'sentence = "My cat sleeps all day."\nsame = "A lazy cat."\ntrap = "My dog barks all day."',
+            "same has fewer",
+        ),
+        (
+            'sentence = "My cat sleeps all day."\nsame = "My pet naps all day."\ntrap = "My pet naps all day."',
+            "words of `same`",
+        ),
+        (
+            'sentence = "My cat sleeps all day."\nsame = "All day sleeps my cat."\ntrap = "My dog barks all day."',
+            "words of `sentence`",
+        ),
+        (
+            'sentence = "My cat sleeps all day."\n'
+            'same = "A lazy cat naps always."\n'
+            'trap = "My cat sleeps all day!"',
+            "exactly the words of `sentence`",
+        ),
+        ('sentence = "My cat sleeps all day."\nsame = ["My dog"]\ntrap = "x"', "text in quotes"),
         (
             'sentence = "Is there a good place to eat near here?"\n'
             'same = "Can you recommend a restaurant in this area?"\n'

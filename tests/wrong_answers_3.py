@@ -2,6 +2,10 @@
 
 WRONG = {
     "nli_features": [
+        ("return torch.cat([u.abs(), v.abs(), (u - v).abs()], dim=1)", "keep their signs"),
+        ("return torch.cat([u, v, (u - v).abs()], dim=1).detach()", "no gradient"),
+        ("return torch.cat([u, u, (u - v).abs()], dim=1)", "the second part is v"),
+        ("u.sub_(v)\nreturn u", "changed an argument"),
         ("return torch.cat([u, v, u - v], dim=1)", "must be absolute"),
         ("return torch.cat([u, v, v - u], dim=1)", "whichever is larger"),
         ("return torch.cat([u, v, (u - v).abs()])", "along the batch"),
@@ -14,6 +18,27 @@ WRONG = {
         ("return torch.concat(u, v)", "your code stops"),
     ],
     "learning_rates": [
+        (
+            'return [{"params": [encoder_weights], "lr": 1e-4},\n'
+            '        {"params": [head_weights], "lr": 1e-3}]',
+            "without brackets",
+        ),
+        (
+            'return [{"params": encoder_weights, "lr": "1e-5"},\n'
+            '        {"params": head_weights, "lr": 1e-3}]',
+            "must be a number",
+        ),
+        (
+            'return [{"params": encoder_weights, "lr": 0},\n'
+            '        {"params": head_weights, "lr": 1e-3}]',
+            "above 0",
+        ),
+        (
+            'return [{"params": encoder_weights, "lr": 1e-9},\n'
+            '        {"params": head_weights, "lr": 1e-8}]',
+            "hardly moves",
+        ),
+        ('return [{"params": encoder_weights + head_weights, "lr": 1e-3}]', "join them"),
         (
             'return [{"params": [*encoder_weights, *head_weights], "lr": 1e-3}]',
             "one rate for both",
@@ -40,6 +65,16 @@ WRONG = {
     ],
     "sts_loss": [
         (
+            "grades.div_(5)\nreturn ((torch.cosine_similarity(u, v) - grades) ** 2).mean()",
+            "you changed grades itself",
+        ),
+        ("return ((torch.cosine_similarity(u, v) - grades / 5) ** 2).mean().item()", "no gradient"),
+        (
+            "return ((torch.cosine_similarity(u, v)[:, None] - grades / 5) ** 2).mean()",
+            "drop keepdim",
+        ),
+        ("return ((1 - torch.cosine_similarity(u, v) - grades / 5) ** 2).mean()", "a good pair"),
+        (
             "return ((torch.cosine_similarity(u, v) - grades) ** 2).mean()",
             "divide",
         ),
@@ -59,6 +94,30 @@ WRONG = {
         ("return torch.tensor(0.3)", "term by term"),
     ],
     "triplet_loss": [
+        (
+            "return max((anchor - positive).norm(dim=1) - (anchor - negative).norm(dim=1) + "
+            "margin, 0)",
+            "looks at one number",
+        ),
+        (
+            "return torch.max((anchor - positive).norm(dim=1) - (anchor - "
+            "negative).norm(dim=1) + margin, 0)",
+            "take x.clamp(min=0)",
+        ),
+        (
+            "return ((anchor - positive).norm(dim=0) - (anchor - negative).norm(dim=0)\n"
+            "        + margin).relu().mean()",
+            "along the batch",
+        ),
+        (
+            "return ((anchor - positive).norm() - (anchor - negative).norm() + margin).relu()",
+            "whole batch",
+        ),
+        (
+            "return ((anchor - positive).norm(dim=1) - (anchor - negative).norm(dim=1)\n"
+            "        + 1).relu().mean()",
+            "written in as 1",
+        ),
         (
             "return ((anchor - positive).norm(dim=1) - (anchor - negative).norm(dim=1)\n"
             "        + margin).mean()",
@@ -102,6 +161,30 @@ WRONG = {
         ("return margin", "term by term"),
     ],
     "in_batch_loss": [
+        (
+            "a, p = (x / x.norm(dim=1, keepdim=True) for x in (anchor, positive))\n"
+            "entropy, right = torch.nn.functional.cross_entropy, torch.arange(len(a))\n"
+            "return entropy((scale * a @ p.T).softmax(dim=1), right)",
+            "does the soft-max itself",
+        ),
+        (
+            "a, p = (x / x.norm(dim=1, keepdim=True) for x in (anchor, positive))\n"
+            "entropy, right = torch.nn.functional.cross_entropy, torch.arange(len(a))\n"
+            "return entropy(scale * a @ positive.T, right)",
+            "only the anchors",
+        ),
+        (
+            "a, p = (x / x.norm(dim=1, keepdim=True) for x in (anchor, positive))\n"
+            "entropy, right = torch.nn.functional.cross_entropy, torch.arange(len(a))\n"
+            "return entropy(scale * a @ p, right)",
+            "is the .T of",
+        ),
+        (
+            "a, p = (x / x.norm(dim=1, keepdim=True) for x in (anchor, positive))\n"
+            "entropy, right = torch.nn.functional.cross_entropy, torch.arange(len(a))\n"
+            "return entropy(scale * a @ p.T, right).item()",
+            "no gradient",
+        ),
         (
             "a, p = (x / x.norm(dim=1, keepdim=True) for x in (anchor, positive))\n"
             "labels = torch.zeros(len(a), dtype=torch.long)\n"
@@ -152,6 +235,19 @@ WRONG = {
         ("return torch.tensor(1.0)", "term by term"),
     ],
     "hard_triplet": [
+        ('my_triplet = "How do I bake bread?"', "give a dictionary"),
+        (
+            'my_triplet = dict(anchor="How do I bake?", positive="x", negative="y")',
+            "the positive should be",
+        ),
+        ('my_triplet = dict(Anchor="a", positive="b", negative="c")', "needs anchor"),
+        (
+            'my_triplet = {"anchor": "I love to study.",\n'
+            '              "positive": "Learning things gives me great pleasure.",\n'
+            '              "negative": "He loves to sleep."}',
+            "the lesson's",
+        ),
+        ('my_triplet = {"anchor": 1, "positive": 2, "negative": 3}', "four words"),
         (
             'my_triplet = {"anchor": "How do I bake bread at home?",\n'
             '              "positive": "How do I bake bread in my own home?",\n'

@@ -10,6 +10,9 @@ return min([*scores, math.inf], key=cost)
 
 WRONG = {
     "gigabytes": [
+        ("return round(n * dimensions * bits / 8 / 1e9)", "do not round"),
+        ("return n * dimensions * bits // 8 // 10**9", "do not round"),
+        ("print(n * dimensions * bits / 8 / 1e9)", "returned nothing"),
         ("return n * dimensions * bits / 1e9", "8 bits"),
         ("return n * bits / 8 / 1e9", "one number a vector"),
         ("return n * dimensions / 1e9", "counts numbers"),
@@ -22,6 +25,7 @@ WRONG = {
         ("return f'{n} GB'", "made of numbers"),
     ],
     "cheapest_threshold": [
+        ("scores.sort()\nreturn scores[0]", "you changed scores itself"),
         (COST.replace("[*scores, math.inf]", "scores"), "showing nothing costs least"),
         (COST.replace("min", "max"), "the most expensive mistakes"),
         (COST.replace("price *", ""), "no effect"),
@@ -36,6 +40,9 @@ WRONG = {
         ("return min(scores, key=price)", "your code stops"),
     ],
     "softmax_with_temperature": [
+        ("e = np.exp((z - z.min()) / T)\nreturn e / e.sum()", "far apart"),
+        ("e = np.exp(z / T - z.max())\nreturn e / e.sum()", "largest of z / T"),
+        ("z -= z.max()\nreturn sampling.softmax(z, T)", "you changed z itself"),
         ("return sampling.softmax(z * T)", "multiplied instead of divided"),
         ("return sampling.softmax(z)", "T has no effect"),
         ("return sampling.softmax(z) / T", "not the probabilities"),
@@ -51,6 +58,9 @@ WRONG = {
         ("return math.exp(z / T)", "your code stops"),
     ],
     "keep_k": [
+        ("return np.where(z >= np.sort(z)[-k], 1 / k, 0)", "all alike"),
+        ("return np.sort(sampling.softmax(sampling.top_k(z, k)))[::-1]", "in order of size"),
+        ("return sampling.softmax(sampling.top_k(z, k - 1))", "one too few"),
         ("return sampling.softmax(np.where(z >= np.sort(z)[-k], z, -np.inf))", "equal logits only"),
         ("return sampling.softmax(np.where(z >= np.sort(z)[-k], z, 0))", "zero is a logit"),
         (
@@ -69,6 +79,13 @@ WRONG = {
         ("return sampling.softmax(sampling.top_k(z, k + 1))", "one too many"),
     ],
     "nucleus": [
+        ("return sampling.softmax(sampling.softmax(sampling.top_p(z / T, p)))", "taken twice"),
+        ("return sampling.softmax(sampling.top_p(z * T, p))", "multiplied by T"),
+        (
+            "full = sampling.softmax(z, T)\nreturn np.where(full >= p, full, 0)",
+            "not for each word alone",
+        ),
+        ("print(z)", "returned nothing"),
         (
             "full = sampling.softmax(z, T)\norder = np.argsort(-full, kind='stable')\n"
             "kept = order[np.cumsum(full[order]) <= p]\n"

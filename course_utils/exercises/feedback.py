@@ -114,7 +114,7 @@ def call(answer, *arguments, slips: dict[str, str] | None = None):
         with contextlib.redirect_stdout(printed):
             result = answer(*given)
     except Exception as error:
-        raise Hint(_advice(error, answer, (slips or {}) | SLIPS)) from None
+        raise Hint(_advice(error, answer, [*(slips or {}).items(), *SLIPS.items()])) from None
     finally:
         print(printed.getvalue(), end="")  # what the student printed is still seen
     _expect_unchanged(answer, given, arguments)
@@ -162,13 +162,13 @@ def _is_stub(answer) -> bool:
     )
 
 
-def _advice(error: Exception, answer, slips: dict[str, str]) -> str:
+def _advice(error: Exception, answer, slips: list[tuple[str, str]]) -> str:
     """Where the student's function stopped, what to do about it, and what Python said."""
     name = getattr(answer, "__name__", "")
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.name == name]
     where = f" in its line “{frames[-1].line}”" if frames and frames[-1].line else ""
     said = f"{type(error).__name__}: {error}"
-    for pattern, advice in slips.items():
+    for pattern, advice in slips:
         if re.search(pattern, said):
             return f"your code stops{where}: {advice} (Python says: {said})"
     return f"your code stops{where}: {said}"

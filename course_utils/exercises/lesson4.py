@@ -28,7 +28,8 @@ def check_gigabytes(answer):
             "those are GiB, 2 to the power of 30; a GB is a billion bytes.": right * 1e9 / 2**30,
             "you multiplied by 8: a byte has 8 bits, divide.": right * 64,
         }
-        rounded = any(near(got, round(right, digits), 1e-9) for digits in range(5))
+        cut = [right // 1, *(round(right, digits) for digits in range(5))]
+        rounded = any(near(got, value, 1e-9) for value in cut)
         expect(not rounded, "do not round: give the number as it is, with / and without round.")
         rest = "number of vectors × numbers in each × bytes a number, in billions."
         name_mistake(got, mistakes, rest, 1e-9)
