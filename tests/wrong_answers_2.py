@@ -161,15 +161,21 @@ WRONG = {
     ],
     "fool_glove": [
         (
-            'sentence = "My cat sleeps all day."\nsame = "A lazy cat."\ntrap = "My dog barks all day."',
+            'sentence = "My cat sleeps all day."\n'
+            'same = "A lazy cat."\n'
+            'trap = "My dog barks all day."',
             "same has fewer",
         ),
         (
-            'sentence = "My cat sleeps all day."\nsame = "My pet naps all day."\ntrap = "My pet naps all day."',
+            'sentence = "My cat sleeps all day."\n'
+            'same = "My pet naps all day."\n'
+            'trap = "My pet naps all day."',
             "words of `same`",
         ),
         (
-            'sentence = "My cat sleeps all day."\nsame = "All day sleeps my cat."\ntrap = "My dog barks all day."',
+            'sentence = "My cat sleeps all day."\n'
+            'same = "All day sleeps my cat."\n'
+            'trap = "My dog barks all day."',
             "words of `sentence`",
         ),
         (
