@@ -3,8 +3,10 @@
 from course_utils.exercises.cells import show_solution
 from course_utils.exercises.feedback import Feedback
 from course_utils.exercises.lesson1 import (
+    check_attention,
     check_causal_mask,
     check_days_for_all_pairs,
+    check_many_heads,
     check_right_side,
     check_two_meanings,
     check_whole_words,
@@ -38,8 +40,10 @@ __all__ = [
     "Feedback",
     "progress",
     "show_solution",
+    "check_attention",
     "check_causal_mask",
     "check_days_for_all_pairs",
+    "check_many_heads",
     "check_right_side",
     "check_two_meanings",
     "check_whole_words",

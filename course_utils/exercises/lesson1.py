@@ -7,7 +7,7 @@ import re
 import numpy as np
 import torch
 
-from course_utils import datasets, masked
+from course_utils import attention, datasets, masked
 from course_utils.exercises import feedback, models
 from course_utils.exercises.feedback import ToDo, expect, name_mistake, near
 from course_utils.internal import tables
@@ -16,6 +16,107 @@ from course_utils.similarity import cosine_similarity
 LEAST_GAP = 0.05  # between the cosines of two meanings
 LEAST_WORDS = 5  # fewer give a word no context
 LESSON_GAPS = ("We heard the", "The old", "They looked at the", "She opened the", "He asked for a")
+
+
+@feedback.check
+def check_attention(answer):
+    """``answer(q, k, v)`` must be soft-max(q kᵀ / √d) v, (t, d_v)."""
+    draw = np.random.default_rng(0).normal
+    for t, d, wide in ((3, 2, 2), (5, 4, 3)):
+        q, k = (torch.tensor(draw(0, 2, (t, d)), dtype=torch.float32) for _ in range(2))
+        v = torch.tensor(draw(size=(t, wide)), dtype=torch.float32)
+        right = attention.attention(q, k, v)[0]
+        got = feedback.call(answer, q, k, v)
+        expect(not isinstance(got, tuple), "return the new vectors only, not a pair.")
+        got = feedback.numbers(got)
+        mistakes = _slips_of_attention(q, k, v)
+        if not near(got, right):
+            name_mistake(got, mistakes)
+            shape = f"give a row for each of the {t} words: ({t}, {wide}), not {got.shape}."
+            expect(got.shape == (t, wide), shape)
+            raise feedback.Hint("compare each step with the worked example: scores, shares, mean.")
+    return "three words or three thousand, it is always these three steps."
+
+
+def _slips_of_attention(q, k, v) -> dict:
+    """``{hint: what the usual slips give}``."""
+    d = q.shape[-1]
+    scores = q @ k.T
+    divided = scores / d**0.5
+    weights = divided.softmax(-1)
+    root = "divide the scores by the root of d (the numbers in a query): "
+    return {
+        f"{root}you did not divide.": scores.softmax(-1) @ v,
+        f"{root}you divided by d itself.": (scores / d).softmax(-1) @ v,
+        f"{root}you multiplied.": (scores * d**0.5).softmax(-1) @ v,
+        f"{root}you took the number of words.": (scores / len(q) ** 0.5).softmax(-1) @ v,
+        "divide the scores by the root before soft-max, not after it.": (
+            scores.softmax(-1) / d**0.5 @ v
+        ),
+        "soft-max must go along each row (dim=-1); you took the columns.": divided.softmax(0) @ v,
+        "soft-max is missing: without it the shares do not sum to 1.": divided @ v,
+        "these are the weights: multiply them by v.": weights,
+        "these are the scores: soft-max and the values are still to come.": divided,
+        "rows are queries, columns are keys: q @ k.T, not k @ q.T.": divided.T.softmax(-1) @ v,
+        "you used the weights the wrong way round: weights @ v.": weights.T @ v,
+        "the values are v; you averaged the keys.": weights @ k,
+        "the values are v; you averaged the queries.": weights @ q,
+    }
+
+
+@feedback.check
+def check_many_heads(answer):
+    """``answer(q, k, v, h)``: h slices of the columns attend apart, then lie next to each other."""
+    for t, d, h in ((5, 6, 2), (4, 12, 3)):
+        q, k, v = torch.tensor(np.random.default_rng(h).normal(0, 2, (3, t, d))).float()
+        heads = _attend(q, k, v, h)
+        right = torch.cat(heads, dim=1)
+        got = feedback.numbers(feedback.call(answer, q, k, v, h))
+        if near(got, right):
+            continue
+        name_mistake(got, _slips_of_heads(q, k, v, h, heads))
+        shape = f"{t} words with {d} numbers go in and come out: ({t}, {d}), not {got.shape}."
+        expect(got.shape == (t, d), shape)
+        raise feedback.Hint("each head gets the same d/h columns of q, of k and of v, in order.")
+    return "each head looks where it wants, and the layer's last matrix mixes what they found."
+
+
+def _attend(q, k, v, h: int, scale: float = 1.0) -> list:
+    """What each head gives, (t, d / h); ``scale`` multiplies the queries."""
+    parts = (x.chunk(h, dim=1) for x in (scale * q, k, v))
+    return [attention.attention(*part)[0] for part in zip(*parts, strict=True)]
+
+
+def _slips_of_heads(q, k, v, h: int, heads: list) -> dict:
+    """``{hint: what the usual slips give}``."""
+    t, d = q.shape
+    comb = torch.arange(d).reshape(d // h, h).T.flatten()  # every h-th column
+    combed = torch.cat(_attend(q[:, comb], k[:, comb], v[:, comb], h), dim=1)
+    halves = [x.chunk(h, dim=0) for x in (q, k, v)]
+    rows = torch.cat([attention.attention(*part)[0] for part in zip(*halves, strict=True)])
+    weights = attention.attention(q, k, v)[1]
+    return {
+        "this is one head over all columns: cut q, k and v into h slices first.": weights @ v,
+        "you cut the words into groups: cut the columns, dim=1.": rows,
+        "you added the heads up: torch.cat(…, dim=1) puts them next to each other.": sum(heads),
+        "you averaged the heads: torch.cat(…, dim=1) puts them next to each other.": (
+            sum(heads) / h
+        ),
+        "you stacked the heads: torch.cat(…, dim=1) puts them next to each other.": (
+            torch.stack(heads)
+        ),
+        "the heads are below each other: torch.cat needs dim=1.": torch.cat(heads, dim=0),
+        "only one head is left: put all h next to each other.": heads[0],
+        "only the last head is left: collect all h in a list.": heads[-1],
+        "the heads are in the wrong order: the first slice comes first.": (
+            torch.cat(heads[::-1], dim=1)
+        ),
+        "a slice is d/h columns in a row; you took every h-th column.": combed,
+        "divide by the root of d/h: a slice's queries have d/h numbers, not d.": (
+            torch.cat(_attend(q, k, v, h, h**-0.5), dim=1)
+        ),
+        "the slices are right; now let each attend: attention(q, k, v).": v,
+    }
 
 
 @feedback.check

@@ -1,7 +1,38 @@
 import numpy as np
 import torch
 
+from course_utils import attention as course_attention
 from course_utils import exercises
+
+
+# %% attention
+def attention(q, k, v):
+    """q, k, v: a row for each word, (t, d); gives the words' new vectors, (t, d)."""
+    ### BEGIN SOLUTION
+    scores = q @ k.T / q.shape[1] ** 0.5  # how well each query fits each key: (t, t)
+    shares = scores.softmax(dim=-1)  # each row sums to 1
+    return shares @ v  # the weighted mean of the values: (t, d)
+    ### STUB
+    return ...
+    ### END SOLUTION
+
+
+exercises.check_attention(attention)
+
+
+# %% many_heads
+def many_heads(q, k, v, h):
+    """The same in h heads: (t, d) each; gives (t, d). Each head gets d / h columns."""
+    ### BEGIN SOLUTION
+    slices = zip(q.chunk(h, dim=1), k.chunk(h, dim=1), v.chunk(h, dim=1), strict=True)
+    heads = [course_attention.attention(*part)[0] for part in slices]  # (t, d / h) each
+    return torch.cat(heads, dim=1)
+    ### STUB
+    return ...
+    ### END SOLUTION
+
+
+exercises.check_many_heads(many_heads)
 
 
 # %% causal_mask
