@@ -65,7 +65,7 @@ def sts_loss(u: Tensor, v: Tensor, scores: Tensor) -> Tensor:
         raise ValueError("scores must be cosines: divide a 0-5 scale by 5 first")
     # how close each pair is now: (b, d) twice -> (b,)
     cosines = cosine_similarity(u, v)
-    # how far that is from what people said, squared and averaged: (b,) -> ()
+    # how far that is from the grade, squared and averaged: (b,) -> ()
     return ((cosines - scores) ** 2).mean()
 
 

@@ -21,7 +21,7 @@ Notebook 3
   siamese-network         one encoder, two calls
   nli-features            (u, v, |u − v|), soft-max, cross-entropy
   cross-entropy           the loss as a curve
-  sts                     cosine against people's grade, squared error
+  sts                     cosine against the grade, squared error
   triplet-network         anchor, positive, negative, two distances
   triplet-space           before and after, with the margin
   clusters                the goal: related together, unrelated apart

@@ -182,13 +182,13 @@ def one_tower():
 
 
 def sts():
-    """Graded similarity: people grade a pair from 0 to 5; the encoder's cosine of u and v should
+    """Graded similarity: a pair has a grade from 0 to 5; the encoder's cosine of u and v should
     be the grade divided by 5, and the squared difference is the loss."""
     ax = card(10.5, 4.1)
     box(ax, 1.9, 3.1, 3.2, 0.75, "A man plays a guitar.", PREMISE)
     box(ax, 1.9, 2.1, 3.2, 0.75, "Someone makes music.", HYPOTHESIS, SMALL + 1)
     arrow(ax, (3.5, 2.6), (4.3, 2.6))
-    box(ax, 1.9, 0.75, 3.2, 0.75, "people say:  4 of 5", COLORS["query"], weight="bold")
+    box(ax, 1.9, 0.75, 3.2, 0.75, "grade:  4 of 5", COLORS["query"], weight="bold")
     start, angle = np.array([4.7, 2.1]), np.radians(47)
     u, v = start + (2.0, 0.0), start + 2.0 * np.array([np.cos(angle), np.sin(angle)])
     arrow(ax, start, u, PREMISE, width=4)

@@ -1,1 +1,1 @@
-"""What ``make`` calls: the lab, handouts, stored outputs, the spread of seeds."""
+"""What ``make`` calls: the lab, handouts, stored outputs, recorded trainings."""
