@@ -30,6 +30,7 @@ from course_utils.exercises.lesson4 import (
     check_cheapest_threshold,
     check_gigabytes,
     check_keep_k,
+    check_min_p,
     check_nucleus,
     check_setting,
     check_softmax_with_temperature,
@@ -62,6 +63,7 @@ __all__ = [
     "check_keep_k",
     "check_cheapest_threshold",
     "check_nucleus",
+    "check_min_p",
     "check_setting",
     "check_softmax_with_temperature",
 ]

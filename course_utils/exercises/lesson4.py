@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from course_utils.exercises import feedback, trigrams
+from course_utils.exercises import feedback
 from course_utils.exercises.feedback import Hint, expect, name_mistake, near
-from course_utils.sampling import softmax, top_k, top_p
+from course_utils.sampling import min_p, softmax, top_k, top_p
 
 
 @feedback.check
@@ -267,31 +267,53 @@ def _name_slip_of_p(got, z, T: float, p: float, right) -> None:
     raise Hint(f"{needed} words are kept, as needed, but their probabilities are other ones.")
 
 
-WISH = {"new": 0.87, "familiar": 0.99}  # what `check_setting` wants
+@feedback.check
+def check_min_p(answer):
+    """``answer(z, share)``: soft-max, cut to what has at least ``share`` of the best, sum 1."""
+    z = np.array([0.1, 2.2, -0.4, 1.7, 3.0, 0.9, -2.0, 1.2])
+    for share in (0.1, 0.3, 0.9):
+        got, full = feedback.numbers(feedback.call(answer, z, share)), softmax(z)
+        expect(got.shape == z.shape, f"8 logits, so 8 probabilities; yours: {got.shape}.")
+        right = softmax(min_p(z, share))
+        if near(got, right):
+            continue
+        fixed = np.where(full >= share, full, 0)
+        mistakes = {
+            "not renormalised: what is kept must sum to 1 again.": np.where(right > 0, full, 0),
+            "the border is a share of the best probability: multiply by the largest.": fixed,
+            "a share of the largest *probability*, not of the largest logit.": softmax(
+                np.where(z >= share * z.max(), z, -np.inf)
+            ),
+            "nothing was cut.": full,
+        }
+        if fixed.any():
+            hint = "a share of the best, not a fixed border: multiply by the largest."
+            mistakes[hint] = fixed / fixed.sum()
+        name_mistake(got, mistakes, "keep p >= share * p.max(), then divide by what is left.")
+    return "the surer the model, the stricter the cut."
+
+
+WISH = {"new": 0.9, "likely": -2.0}  # what `check_setting` wants
 
 
 @feedback.check
-def check_setting(answer):
-    """A dict of ``T``, ``k``, ``p`` with which the little model writes text new *and* familiar."""
-    if not isinstance(answer, dict) or not answer.keys() <= {"T", "k", "p"}:
-        raise Hint('give a dictionary with "T", and "k" and "p" if you like.')
-    T, k, p = (answer.get(name, usual) for name, usual in (("T", 1.0), ("k", None), ("p", 1.0)))
-    if T == 0 or k == 0:
-        raise Hint("0 is no setting: T above 0 (T → 0 is k = 1), k at least 1 or None.")
+def check_setting(answer, write_many, judge):
+    """A dict of settings with which ``write_many`` writes text that is new *and* likely."""
+    names = {"temperature", "top_k", "top_p", "min_p"}
+    if answer is ...:
+        raise feedback.ToDo
+    if not isinstance(answer, dict) or not answer.keys() <= names:
+        raise Hint(
+            'give a dictionary with "temperature", and "top_k", "top_p", "min_p" if you like.'
+        )
     try:
-        written = [trigrams.judge(trigrams.write(40, T, k, p, seed)) for seed in (101, 102, 103)]
+        scores = judge(write_many(**answer))
     except (TypeError, ValueError) as error:
         raise Hint(f"this cannot be sampled with: {error}") from None
-    new, familiar = (sum(column) / len(written) for column in zip(*written, strict=True))
-    found = f"new {new:.3f} ({WISH['new']} wanted), familiar {familiar:.3f} ({WISH['familiar']})"
-    if new >= WISH["new"] and familiar >= WISH["familiar"]:
-        return f"{found}. Is it also *good*? Read some aloud."
-    if p == 1:
-        raise Hint(
-            f"{found}. "
-            + ("Top-k keeps as many words where the model is sure as where it is not." if k else
-               "Temperature alone takes from familiar what it gives to new: cut the tail, too.")
-        )  # fmt: skip
-    expect(familiar < WISH["familiar"], f"too boring. {found}: a higher T, or a larger p.")
-    expect(new < WISH["new"], f"word salad. {found}: a lower T, or a smaller p.")
-    raise Hint(f"{found}: repetitive and odd at once, as when a high T chooses among few words.")
+    new, likely = scores["new"], scores["likely"]
+    found = f"new {new:.2f} ({WISH['new']} wanted), likely {likely:.1f} ({WISH['likely']} wanted)"
+    dull, wild = new < WISH["new"], likely < WISH["likely"]
+    expect(not (dull and wild), f"{found}: repetitive and odd at once.")
+    expect(not dull, f"too boring. {found}: a higher temperature, or a weaker cut.")
+    expect(not wild, f"word salad. {found}: a lower temperature, or a stricter cut.")
+    return f"{found}. Is it also *good*? Read some aloud."

@@ -83,11 +83,26 @@ def nucleus(z, T, p):
 
 
 exercises.check_nucleus(nucleus)
+
+
+# %% min_p
+def min_p(z, share):
+    """z: an array of logits; their probabilities, cut to `share` of the best."""
+    ### BEGIN SOLUTION
+    p = sampling.softmax(z)
+    p = np.where(p >= share * p.max(), p, 0)
+    return p / p.sum()
+    ### STUB
+    return ...
+    ### END SOLUTION
+
+
+exercises.check_min_p(min_p)
 # %% setting
 ### BEGIN SOLUTION
-setting = {"T": 1.05, "p": 0.85}
+setting = {"temperature": 0.7}
 ### STUB
-setting = ...  # for instance {"T": 2.0, "k": 3, "p": 0.5}
+setting = ...  # for instance {"temperature": 2.0, "top_k": 3}
 ### END SOLUTION
 
-exercises.check_setting(setting)
+exercises.check_setting(setting, write_many, judge)
