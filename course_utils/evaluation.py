@@ -1,4 +1,4 @@
-"""How good are the vectors: rank correlation, accuracy, recall@k, MRR.
+"""How good are the vectors: rank correlation, accuracy, recall@k, MRR, nDCG@k.
 
 Plain numpy, scores in [0, 1] (correlations in [-1, 1]); nothing here knows a model.
 """
@@ -132,6 +132,30 @@ def rank_of_first_hit(similarities, bank_groups, query_groups) -> np.ndarray:
     equal. Ties go to the earlier bank entry. Raises ValueError for shapes that do not fit, NaN, or
     a query whose group the bank does not hold.
     """
+    # the place of the first right one, counted from 1: (q, n) -> (q,)
+    return _right_in_order(similarities, bank_groups, query_groups).argmax(axis=1) + 1
+
+
+def ndcg_at_k(similarities, bank_groups, query_groups, k: int = 10) -> float:
+    """How far up all right answers are among the best k, in [0, 1] (Järvelin & Kekäläinen 2002).
+
+    A right answer at place i counts 1 / log2(i + 1): 1, 0.63, 0.5, … The sum is divided by that of
+    the best order, in which all right answers come first. Raises ValueError for k < 1, and the
+    same errors as ``rank_of_first_hit``.
+    """
+    _check_k(k)
+    # the bank in each query's order: is that entry a right answer? (q, n)
+    right = _right_in_order(similarities, bank_groups, query_groups)
+    # what a right answer counts at place 1, 2, …, k: (k,), or (n,) in a smaller bank
+    worth = 1 / np.log2(np.arange(2, min(k, right.shape[1]) + 2))
+    # in this order, and in the best one: (q, k) @ (k,) -> (q,)
+    gained = right[:, : len(worth)] @ worth
+    best = -np.sort(-right.astype(int), axis=1)[:, : len(worth)] @ worth
+    return float((gained / best).mean())
+
+
+def _right_in_order(similarities, bank_groups, query_groups) -> np.ndarray:
+    """For each query the bank from the closest to the farthest: is it right? ``(q, n)`` bool."""
     similarities = np.asarray(similarities)
     bank_groups, query_groups = np.asarray(bank_groups), np.asarray(query_groups)
     if similarities.shape != (len(query_groups), len(bank_groups)):
@@ -148,8 +172,7 @@ def rank_of_first_hit(similarities, bank_groups, query_groups) -> np.ndarray:
     if not right.any(axis=1).all():
         missing = query_groups[~right.any(axis=1)].tolist()[0]
         raise ValueError(f"the bank holds nothing of group {missing!r}: leave such queries out")
-    # the place of the first right one, counted from 1: (q, n) -> (q,)
-    return right.argmax(axis=1) + 1
+    return right
 
 
 def recall_at_k(hits, k: int) -> float:
@@ -157,8 +180,7 @@ def recall_at_k(hits, k: int) -> float:
 
     Raises ValueError for k < 1, no queries, or what is no rank.
     """
-    if not k >= 1:
-        raise ValueError(f"k must be at least 1; got {k}")
+    _check_k(k)
     return float((_checked_hits(hits) <= k).mean())
 
 
@@ -178,6 +200,11 @@ def _checked(values, name: str) -> np.ndarray:
             f"{name} must be a list of numbers without NaN or infinity; got shape {values.shape}"
         )
     return values
+
+
+def _check_k(k) -> None:
+    if not k >= 1:
+        raise ValueError(f"k must be at least 1; got {k}")
 
 
 def _checked_hits(hits) -> np.ndarray:

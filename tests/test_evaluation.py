@@ -92,6 +92,17 @@ def test_ties_go_to_the_earlier_bank_entry():
     assert evaluation.rank_of_first_hit([[0.5, 0.5, 0.5]], ["y", "x", "x"], ["y"]).tolist() == [1]
 
 
+@given(st.integers(1, 6), st.integers(2, 15), st.integers(1, 20), st.integers(0, 2**32))
+def test_ndcg_equals_scikit_learn(q, n, k, seed):
+    rng = np.random.default_rng(seed)
+    similarities = rng.permuted(np.tile(np.linspace(-1, 1, n), (q, 1)), axis=1)  # no ties
+    bank = rng.integers(0, 4, n)
+    queries = rng.choice(bank, q)
+    right = (bank == queries[:, None]).astype(int)
+    theirs = sklearn.metrics.ndcg_score(right, similarities, k=k)
+    assert evaluation.ndcg_at_k(similarities, bank, queries, k) == pytest.approx(theirs)
+
+
 class TestBootstrap:
     rng = np.random.default_rng(0)
     x = rng.normal(size=60)
@@ -232,6 +243,8 @@ def test_first_hit_errors():
 def test_recall_errors():
     with pytest.raises(ValueError, match="k must be at least 1; got 0"):
         evaluation.recall_at_k([1, 2], 0)
+    with pytest.raises(ValueError, match="k must be at least 1; got 0"):
+        evaluation.ndcg_at_k([[1.0]], ["a"], ["a"], 0)
 
 
 @pytest.mark.parametrize("score", [evaluation.mrr, lambda hits: evaluation.recall_at_k(hits, 1)])
