@@ -23,6 +23,7 @@ ASSETS = Path(__file__).resolve().parents[1] / "assets"
 # Models that need no network, and how their token vectors become one: a line for each.
 BUILT_IN = {
     "course-bert": {"pooling": "mean", "normalize": False, "max_length": 128},
+    "course-sbert": {"pooling": "mean", "normalize": False, "max_length": 128},
     "minilm": {"pooling": "mean", "normalize": True, "max_length": 256},
 }
 OFFLINE_NAMES = ("glove", *BUILT_IN)
