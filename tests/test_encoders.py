@@ -512,7 +512,7 @@ class TestBadTexts:
 
 @pytest.mark.parametrize("name", ["", "no such model", "./nowhere", "a/b/c", "../x", "hub id"])
 def test_a_name_that_cannot_be_one(name):
-    message = "no encoder .*choose glove, course-bert, minilm, a folder that exists, or a hub id"
+    message = "no encoder .*choose glove, course-bert, course-sbert, minilm, a folder that exists, or a hub id"
     with pytest.raises(FileNotFoundError, match=message):
         encoders.load(name)
 

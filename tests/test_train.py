@@ -2,9 +2,11 @@
 
 import csv
 
+import numpy as np
 import pytest
 
-from course_utils import datasets
+from course_utils import datasets, encoders, evaluation
+from course_utils.similarity import pairwise_cosine
 from course_utils.tools import train
 
 
@@ -70,3 +72,26 @@ def test_no_question_of_a_group_that_is_kept_out_is_trained_on():
     assert len(rows) > 2000 and not kept & {text for row in rows for text in row}
     for anchor, positive, other in rows:
         assert group[anchor] == group[positive] != group[other]
+
+
+def test_course_sbert_is_what_its_card_says():
+    """Small, readable by the library, and surely better than the encoder it was made from."""
+    from sentence_transformers import SentenceTransformer
+
+    folder = train.SBERT
+    assert (folder / "model.safetensors").stat().st_size <= 11e6
+    graded = datasets.load_sts("test")
+    trained, untrained = encoders.load("course-sbert"), encoders.load("course-bert")
+    some = graded["sentence1"][:8]
+    library = SentenceTransformer(str(folder), device="cpu").float()  # stored in float16
+    assert np.abs(trained.encode(some) - library.encode(some)).max() < 1e-4
+    cosines = [
+        pairwise_cosine(e.encode(graded["sentence1"]), e.encode(graded["sentence2"]))
+        for e in (trained, untrained)
+    ]
+
+    def gain(new, old, score):
+        return evaluation.spearman(new, score) - evaluation.spearman(old, score)
+
+    low, _ = evaluation.bootstrap_interval(gain, *cosines, graded["score"])
+    assert low > 0.08
