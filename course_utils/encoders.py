@@ -24,6 +24,7 @@ import torch
 from course_utils.internal import hub, model_files, speed
 from course_utils.internal.foreign import LibraryEncoder, open_library_model
 from course_utils.internal.hub import ASSETS as ASSETS
+from course_utils.internal.hub import OFFLINE_NAMES as OFFLINE_NAMES
 from course_utils.internal.hub import quiet as quiet
 from course_utils.internal.speed import count_passes as count_passes
 from course_utils.internal.texts import check_texts
