@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils import exercises
+from course_utils import exercises, sampling
 from course_utils.exercises import cells, feedback, record
 
 NOTEBOOKS = {
@@ -27,10 +27,28 @@ def run(lesson, name, code):
     """The Feedback that a cell's last line gives, in a namespace with the lesson's imports."""
     lines = code.rstrip().splitlines()
     start = max(i for i, line in enumerate(lines) if re.match(r"exercises\.check_\w+\(", line))
-    space = {"exercises": exercises}
+    space = {"exercises": exercises, "write_many": write_many, "judge": judge}
     exec(cells.cells(lesson)[""], space)
     exec("\n".join(lines[:start]), space)
     return eval("\n".join(lines[start:]), space)
+
+
+def write_many(**how):
+    """Stands in for the language model: settings are checked as there, the settings come back."""
+    sampling.next_probabilities(np.arange(50.0)[None], **how)
+    return how
+
+
+def judge(how):
+    """What the language model's texts got at such settings when it was measured."""
+    temperature = how.get("temperature", 1.0)
+    new = np.interp(temperature, (0.2, 0.7, 1.0, 1.5), (0.68, 0.95, 0.99, 1.0))
+    likely = np.interp(temperature, (0.2, 0.7, 1.0, 1.5), (-1.1, -1.6, -3.7, -8.7))
+    if how.get("top_k") == 1 or how.get("top_p", 1) < 0.1:
+        new, likely = 0.11, -1.2
+    elif how.get("min_p", 0) >= 0.1:
+        likely = max(likely, -2.4)
+    return {"new": float(new), "likely": float(likely)}
 
 
 def wrong_answers(lesson):
