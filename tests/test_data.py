@@ -113,6 +113,16 @@ def test_near_misses_share_words_but_not_the_group(bank):
         assert set(normal(bank["text"][a]).split()) & set(normal(bank["text"][b]).split())
 
 
+def test_queries_with_codes_name_the_code_of_their_text(bank):
+    rows = tables.read_csv(datasets.DATA / "queries_codes.csv", ("id", "text", "query"))
+    texts = [row[column] for row in rows for column in ("text", "query")]
+    all_texts = [normal(text) for text in texts + bank["text"]]
+    assert len(rows) == 30 and len(set(all_texts)) == len(all_texts)
+    for row in rows:
+        code, asked = (re.findall(r"\S*\d[\w.]*\w", row[c]) for c in ("text", "query"))
+        assert code == asked and len(code) == 1
+
+
 @pytest.mark.parametrize("name", ["premise", "sts", "questions"])
 def test_no_text_appears_twice(name, nli, bank):
     sts = datasets.load_sts()
