@@ -290,11 +290,11 @@ def clusters():
 def encoder_decoder():
     """BERT, an encoder, sees the words on both sides of a gap and fills it. GPT, a decoder, sees
     only the words before, guesses the next one, appends it and asks again."""
-    ax = card(10.5, 5.4)
+    ax = card(10.5, 5.0)
     words = ("She", "drank", "a", "cup", "of", "tea")
     rows = (
-        (3.75, "encoder (BERT): masked", 2, "both sides are seen", ANCHOR, {2}),
-        (0.95, "decoder (GPT): causal", 4, "only what is before is seen", POSITIVE, {4, 5}),
+        (3.4, "encoder (BERT): masked", 2, "both sides are seen", ANCHOR, {2}),
+        (0.85, "decoder (GPT): causal", 4, "only what is before is seen", POSITIVE, {4, 5}),
     )
     for y, name, asked, rule, color, hidden in rows:
         text(ax, 0.35, y + 1.25, name, LARGE, ha="left", weight="bold")
@@ -319,8 +319,8 @@ def encoder_decoder():
                         linewidth=2,
                     )
                 )
-    text(ax, 5.25, 3.0, "one word in the middle: good for vectors", SMALL)
-    text(ax, 5.25, 0.15, "one word at the end, then the next: good for writing", SMALL)
+    text(ax, 5.25, 2.72, "one word in the middle: good for vectors", SMALL)
+    text(ax, 5.25, 0.17, "one word at the end, then the next: good for writing", SMALL)
     return ax
 
 

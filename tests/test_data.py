@@ -193,7 +193,7 @@ def test_similarity_is_about_meaning(minilm):
     by_words = evaluation.spearman(overlap, sts["score"])
     by_meaning = evaluation.spearman(cosines, sts["score"])
     print(f"Spearman on sts.csv test: Jaccard {by_words:.3f}, MiniLM {by_meaning:.3f}")
-    assert by_words <= 0.60 and by_meaning >= 0.80
+    assert by_words <= 0.62 and by_meaning >= 0.80
 
 
 def test_the_bank_needs_meaning(bank, matched, minilm):
