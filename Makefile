@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH MPLBACKEND PIP_TARGET PIP_PREFIX PIP_
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab test lint outputs images slides handout solutions bench pins FORCE
+.PHONY: help lab test lint outputs images slides site release handout solutions bench pins FORCE
 .DELETE_ON_ERROR:
 
 # JupyterLab with your copy of the first notebook, in my-course.
@@ -33,6 +33,14 @@ lint: $(STAMP)
 # One HTML file per notebook, build/slides/NAME.slides.html, which needs nothing else.
 slides: $(STAMP)
 	@$(PY) -m course_utils.slides $(NOTEBOOKS)
+
+# The course as web pages, build/site or TO=FOLDER; REPOSITORY=https://... for "report" links.
+site: $(STAMP)
+	@$(PY) -m course_utils.tools.site $(if $(TO),--to "$(TO)") $(if $(REPOSITORY),--repository "$(REPOSITORY)")
+
+# Before a release: is the version the same everywhere, are all outputs stored?
+release: $(STAMP)
+	@$(PY) -m course_utils.tools.release
 
 # For a class: the course without its solutions, in build/handout or TO=FOLDER.
 # REPLACE=1 first moves away what is in that folder.
