@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH MPLBACKEND PIP_TARGET PIP_PREFIX PIP_
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab test lint outputs images slides site release handout solutions bench pins FORCE
+.PHONY: help lab test lint outputs images slides site scores release handout solutions bench pins FORCE
 .DELETE_ON_ERROR:
 
 # JupyterLab with your copy of the first notebook, in my-course.
@@ -37,6 +37,10 @@ slides: $(STAMP)
 # The course as web pages, build/site or TO=FOLDER; REPOSITORY=https://... for "report" links.
 site: $(STAMP)
 	@$(PY) -m course_utils.tools.site $(if $(TO),--to "$(TO)") $(if $(REPOSITORY),--repository "$(REPOSITORY)")
+
+# For a class: what is in FOLDER=..., a folder or notebook for each student, as one CSV line each.
+scores: $(STAMP)
+	@$(PY) -m course_utils.tools.scores "$(FOLDER)"
 
 # Before a release: is the version the same everywhere, are all outputs stored?
 release: $(STAMP)
