@@ -40,7 +40,7 @@ site: $(STAMP)
 
 # For a class: what is in FOLDER=..., a folder or notebook for each student, as one CSV line each.
 scores: $(STAMP)
-	@$(PY) -m course_utils.tools.scores "$(FOLDER)"
+	@$(PY) -m course_utils.tools.scores "$(or $(FOLDER),$(error name what the class handed in: FOLDER=...))"
 
 # Before a release: is the version the same everywhere, are all outputs stored?
 release: $(STAMP)
