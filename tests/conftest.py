@@ -1,6 +1,7 @@
 """What holds for all tests, the notebooks' cells among them."""
 
 import os
+import signal
 import tempfile
 
 import hypothesis
@@ -25,6 +26,11 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("course")
+
+# A shell starts what it runs in the background deaf to the stop button, and all its children: tests
+# that press it would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No windows from unit tests. Not in the environment: kernels draw into their notebook.
 os.environ.pop("MPLBACKEND", None)
