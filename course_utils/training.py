@@ -7,13 +7,13 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from tqdm.auto import tqdm
 
 from course_utils.internal.columns import check_columns
 from course_utils.internal.interrupts import no_interrupt
 from course_utils.internal.my_models import models_folder as models_folder
 from course_utils.internal.my_models import newest as newest
 from course_utils.internal.my_models import save_new as save_new
+from course_utils.internal.speed import progress
 
 
 def train(
@@ -54,7 +54,7 @@ def train(
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, _rise_and_fall(steps, warmup))
     history: list[float] = []
     seen = 0
-    with tqdm(total=steps, leave=False, disable=not show_progress, unit="step") as bar:
+    with progress(None, show_progress, steps) as bar:
         for rows in _batches(n, batch_size, epochs, seed):
             # the same rows of every column
             batch = [[column[i] for i in rows] for column in columns]

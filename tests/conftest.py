@@ -7,6 +7,7 @@ import tempfile
 import hypothesis
 import matplotlib
 import pytest
+import tqdm.auto  # noqa: F401 (before TQDM_DISABLE is set for others)
 
 from course_utils.tools import lab
 
@@ -31,6 +32,10 @@ hypothesis.settings.load_profile("course")
 # that press it would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Kernels show no progress bars, which no notebook stores; tqdm read the environment of this process
+# when it was imported.
+os.environ["TQDM_DISABLE"] = "1"
 
 # No windows from unit tests. Not in the environment: kernels draw into their notebook.
 os.environ.pop("MPLBACKEND", None)

@@ -153,7 +153,9 @@ def _side_by_side(compute, batches: list, cores: int, show_progress: bool) -> No
 
 def progress(items, show: bool, total: int | None = None):
     """``items`` with a progress bar that is removed at the end; no bar unless ``show``."""
-    return tqdm(items, leave=False, disable=not show, total=total)
+    # said only to switch it off, so that the environment's TQDM_DISABLE counts otherwise
+    off = {} if show else {"disable": True}
+    return tqdm(items, leave=False, total=total, **off)
 
 
 @contextmanager

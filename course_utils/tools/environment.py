@@ -50,6 +50,7 @@ def run(*command) -> subprocess.CompletedProcess:
 
 
 def venv_works() -> bool:
+    """Whether .venv has all that the course needs, and this checkout's own package."""
     return PYTHON.is_file() and run("-P", __file__, "--works", "--quiet").returncode == 0
 
 
