@@ -148,7 +148,6 @@ class LanguageModel:
         """n texts after the same prompt, in little more time than one. how: as in ``draw``."""
         # one step gives a token for each text: a list of (n,)
         steps = list(self.draw(prompt, n, **how))
-        # turned round: for each text its tokens
         return [self.decode(ids) for ids in zip(*steps, strict=True)]
 
     def decode(self, ids) -> str:

@@ -10,9 +10,7 @@ import torch
 
 from course_utils.internal.columns import check_columns
 from course_utils.internal.interrupts import no_interrupt
-from course_utils.internal.my_models import models_folder as models_folder
-from course_utils.internal.my_models import newest as newest
-from course_utils.internal.my_models import save_new as save_new
+from course_utils.internal.my_models import models_folder, newest, save_new  # noqa: F401
 from course_utils.internal.speed import progress
 
 
@@ -48,8 +46,7 @@ def train(
     _check_settings(epochs, batch_size, lr, warmup, watch_every)
     n = len(columns[0])
     steps = epochs * math.ceil(n / batch_size)
-    # AdamW takes the steps; the scheduler sets how large each is
-    # fused: one pass over the weights instead of one for each of AdamW's operations
+    # AdamW takes the steps (fused: one pass over the weights); the scheduler sets their size
     optimizer = torch.optim.AdamW(list(parameters), lr=lr, weight_decay=0.01, fused=True)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, _rise_and_fall(steps, warmup))
     history: list[float] = []
