@@ -7,7 +7,6 @@ import tempfile
 import hypothesis
 import matplotlib
 import pytest
-import tqdm.auto  # noqa: F401 (before TQDM_DISABLE is set for others)
 
 from course_utils.tools import lab
 
@@ -33,8 +32,7 @@ hypothesis.settings.load_profile("course")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Kernels show no progress bars, which no notebook stores; tqdm read the environment of this process
-# when it was imported.
+# Kernels show no progress bars, which no notebook stores.
 os.environ["TQDM_DISABLE"] = "1"
 
 # No windows from unit tests. Not in the environment: kernels draw into their notebook.

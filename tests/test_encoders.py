@@ -616,7 +616,8 @@ def test_without_network_all_is_silent_and_a_hub_id_works_if_fetched_before(
     )
 
 
-def test_progress_is_shown_when_asked_for(tiny, capsys):
+def test_progress_is_shown_when_asked_for(tiny, capsys, monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE")
     tiny.encode(SENTENCES, batch_size=2)
     assert capsys.readouterr() == ("", "")
     tiny.encode(SENTENCES, batch_size=2, show_progress=True)

@@ -7,6 +7,7 @@ apart, and positions start again at 0. (Krell et al. 2021 pack like this for pre
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -153,9 +154,9 @@ def _side_by_side(compute, batches: list, cores: int, show_progress: bool) -> No
 
 def progress(items, show: bool, total: int | None = None):
     """``items`` with a progress bar that is removed at the end; no bar unless ``show``."""
-    # said only to switch it off, so that the environment's TQDM_DISABLE counts otherwise
-    off = {} if show else {"disable": True}
-    return tqdm(items, leave=False, total=total, **off)
+    # in a notebook tqdm itself does not look at this variable
+    off = not show or os.environ.get("TQDM_DISABLE") == "1"
+    return tqdm(items, leave=False, total=total, disable=off)
 
 
 @contextmanager
