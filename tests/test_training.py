@@ -284,7 +284,8 @@ def test_training_in_another_thread():
     assert len(done) == 1
 
 
-def test_the_bar_is_shown_only_when_asked_for(capsys):
+def test_the_bar_is_shown_only_when_asked_for(capsys, monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE")
     run()
     assert capsys.readouterr() == ("", "")
     run(show_progress=True)
