@@ -99,16 +99,9 @@ def _cell(name: str, value: float, shade: np.ndarray, number: bool) -> str:
     written = f"{value:.2f}"
     content, label = (written, "") if number else ("", f' aria-label="{written}"')
     return (
-        f'<td title="{escape(name)}: {written}"{label} style="{KEEP_COLORS};color:{_ink(shade)};'
-        f'background:rgb({red},{green},{blue})">{content}</td>'
+        f'<td title="{escape(name)}: {written}"{label} style="{KEEP_COLORS};'
+        f'color:{plots.ink(shade)};background:rgb({red},{green},{blue})">{content}</td>'
     )
-
-
-def _ink(shade: np.ndarray) -> str:
-    """Black or white, whichever contrasts more with the colour (WCAG 2.2, relative luminance)."""
-    linear = np.where(shade <= 0.04045, shade / 12.92, ((shade + 0.055) / 1.055) ** 2.4)
-    # at the luminance 0.179 black and white contrast equally
-    return "black" if linear @ [0.2126, 0.7152, 0.0722] > 0.179 else "white"
 
 
 # ---- controls -----------------------------------------------------------------------------------
