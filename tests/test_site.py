@@ -177,7 +177,7 @@ def test_search_finds_a_section_and_goes_there(shown, site):
     tab.wait_for_url("**/glossary.html#inverted-file")
     assert tab.locator("#inverted-file").is_visible() and complaints == []
     tab.fill("#query", "zzzz")
-    assert tab.locator("#found").inner_text() == "Nothing found."
+    tab.locator("#found", has_text="Nothing found.").wait_for()
     tab.context.close()
 
 
