@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from course_utils.internal.checks import check_at_least_1
 from course_utils.similarity import pairwise_cosine
 
 
@@ -143,7 +144,7 @@ def ndcg_at_k(similarities, bank_groups, query_groups, k: int = 10) -> float:
     the best order, in which all right answers come first. Raises ValueError for k < 1, and the
     same errors as ``rank_of_first_hit``.
     """
-    _check_k(k)
+    check_at_least_1(k, "k")
     # the bank in each query's order: is that entry a right answer? (q, n)
     right = _right_in_order(similarities, bank_groups, query_groups)
     # what a right answer counts at place 1, 2, …, k: (k,), or (n,) in a smaller bank
@@ -180,7 +181,7 @@ def recall_at_k(hits, k: int) -> float:
 
     Raises ValueError for k < 1, no queries, or what is no rank.
     """
-    _check_k(k)
+    check_at_least_1(k, "k")
     return float((_checked_hits(hits) <= k).mean())
 
 
@@ -200,11 +201,6 @@ def _checked(values, name: str) -> np.ndarray:
             f"{name} must be a list of numbers without NaN or infinity; got shape {values.shape}"
         )
     return values
-
-
-def _check_k(k) -> None:
-    if not k >= 1:
-        raise ValueError(f"k must be at least 1; got {k}")
 
 
 def _checked_hits(hits) -> np.ndarray:

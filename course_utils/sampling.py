@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_utils.internal.checks import check_top_k
+from course_utils.internal.checks import check_at_least_1, check_top_k
 
 
 def log_softmax(logits, temperature: float = 1.0) -> np.ndarray:
@@ -76,15 +76,19 @@ def top_p(logits, p: float) -> np.ndarray:
     logits = check_logits(logits)
     if check_top_p(p) == 1:
         return logits.copy()
-    # token ids from the best to the worst, of equal ones the earlier first: (..., vocab)
-    order = np.argsort(-logits, axis=-1, kind="stable")
+    # ids of the tokens that are possible, few after a top-k: (..., few)
+    few = (logits > -np.inf).sum(axis=-1).max()
+    ids = np.argsort(logits == -np.inf, axis=-1, kind="stable")[..., :few]
+    # from the best to the worst, of equal ones the earlier first
+    ranks = np.argsort(-np.take_along_axis(logits, ids, axis=-1), axis=-1, kind="stable")
+    ids = np.take_along_axis(ids, ranks, axis=-1)
     # their probabilities in this order
-    ranked = np.take_along_axis(softmax(logits), order, axis=-1)
+    ranked = softmax(np.take_along_axis(logits, ids, axis=-1))
     # what all better tokens have together; 0 for the best
     before = ranked.cumsum(axis=-1) - ranked
-    # a token stays while these do not reach p; back from ranks to token ids
-    kept = np.empty(logits.shape, dtype=bool)
-    np.put_along_axis(kept, order, before < p, axis=-1)
+    # a token stays while these do not reach p; back from ranks to the vocabulary
+    kept = np.zeros(logits.shape, dtype=bool)
+    np.put_along_axis(kept, ids, before < p, axis=-1)
     return np.where(kept, logits, -np.inf)
 
 
@@ -147,8 +151,7 @@ def sample(probabilities, n: int = 1, rng: np.random.Generator | int | None = No
     probabilities = check_probabilities(probabilities)
     if probabilities.ndim != 1:
         raise ValueError(f"probabilities must be one row (vocab,); got {probabilities.shape}")
-    if n < 1:
-        raise ValueError(f"n must be at least 1; got {n}")
+    check_at_least_1(n, "n")
     # each token owns a piece of the line from 0 to 1, as long as it is probable
     cumulated = probabilities.cumsum()
     # n random points on the line; times its end, which rounding puts a little off 1

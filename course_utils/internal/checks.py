@@ -25,3 +25,9 @@ def check_top_k(top_k: int, n: int, what: str) -> int:
     if not whole or not 1 <= top_k <= n:
         raise ValueError(f"top_k must be a whole number from 1 to {n} ({what}); got {top_k}")
     return top_k
+
+
+def check_at_least_1(value: int, name: str) -> None:
+    """ValueError, which names the setting, unless it is 1 or more."""
+    if not value >= 1:
+        raise ValueError(f"{name} must be at least 1; got {value}")
