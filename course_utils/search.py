@@ -16,6 +16,7 @@ import numpy as np
 
 from course_utils.internal import index_file
 from course_utils.internal.checks import check_strings, check_top_k
+from course_utils.internal.model_files import sample_of_weights
 from course_utils.internal.texts import check_texts
 from course_utils.similarity import normalize
 
@@ -69,7 +70,8 @@ class Index:
 
         Cosines are rounded to 6 decimals, which is what float32 carries; ties go to the earlier
         text. With a ``threshold`` only hits of at least that cosine are returned, maybe none.
-        Raises ValueError unless ``1 <= top_k <= len(index)`` and ``-1 <= threshold <= 1``.
+        Raises ValueError unless ``1 <= top_k <= len(index)`` and ``-1 <= threshold <= 1``, and when
+        the encoder was trained since.
         """
         return self.search_vectors(self.encoder.encode([query]), top_k, threshold)[0]
 
@@ -87,6 +89,9 @@ class Index:
                 f"the query has {queries.shape[1]} dimensions, the index {self.encoder.dim}: "
                 f"encode it with {self.encoder.name!r}"
             )
+        # a sample of the weights: all of them would take longer than the search
+        if sample_of_weights(self.encoder) != self._weights:
+            raise ValueError(f"{self.encoder.name!r} has changed: build the index again")
         found = self._nearest(queries, top_k)
         return [[h for h in hits if threshold is None or h.score >= threshold] for hits in found]
 
@@ -94,6 +99,7 @@ class Index:
 
     def _bind(self, encoder) -> None:
         self.encoder, self.fingerprint = encoder, encoder.fingerprint
+        self._weights = sample_of_weights(encoder)
         self._lock = threading.RLock()
 
     def _fill(self, texts: list[str], embeddings: np.ndarray) -> None:

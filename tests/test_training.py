@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny_bert import SENTENCES, save_tiny_bert
 
-from course_utils import encoders, training
+from course_utils import encoders, search, training
 from course_utils.internal import my_models
 from course_utils.training import train
 
@@ -47,6 +47,21 @@ def test_the_loss_falls_and_the_answer_is_found():
 def test_the_history_has_one_loss_for_each_step(epochs, batch_size, steps):
     _, history = run(epochs=epochs, batch_size=batch_size)
     assert len(history) == steps and all(type(loss) is float for loss in history)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_an_index_of_an_encoder_that_was_trained_since_refuses_to_search(tmp_path, plain):
+    """Its vectors are the old encoder's, the query's would be the new one's."""
+    encoder = encoders.load(save_tiny_bert(tmp_path / "bert", plain=plain))
+    index = search.Index.build(encoder, SENTENCES)
+    assert index.search(SENTENCES[3])[0].id == 3
+    top = list(encoder.model.encoder.layer[1].parameters())  # already one layer is enough
+    train(lambda texts: encoder.embed(texts).sum(), [SENTENCES], top, show_progress=False)
+    with pytest.raises(ValueError, match="has changed: build the index again"):
+        index.search(SENTENCES[3])
+    with pytest.raises(ValueError, match="has changed: build the index again"):
+        index.search_vectors(encoder.encode(SENTENCES[:2]))
+    assert search.Index.build(encoder, SENTENCES).search(SENTENCES[3])[0].id == 3
 
 
 def test_seeds_reproduce():
