@@ -21,18 +21,24 @@ def shown(html):
     return [(word, p, float(width)) for word, width, p in re.findall(row, html)]
 
 
-@given(st.integers(1, 40), st.integers(0, 2**32), st.floats(0.05, 5), st.floats(0.05, 1), st.data())
-def test_explore_equals_the_sampling_functions(n, seed, temperature, top_p, data):
-    """Temperature, then top-k, then top-p; with ties, too."""
+cuts = st.floats(0.05, 1)
+
+
+@given(st.integers(1, 40), st.integers(0, 2**32), st.floats(0.05, 5), cuts, cuts, st.data())
+def test_explore_equals_the_sampling_functions(n, seed, temperature, top_p, min_p, data):
+    """Temperature, then top-k, top-p and min-p; with ties, too."""
     logits = np.random.default_rng(seed).integers(-6, 7, n) / 2
     top_k = data.draw(st.integers(1, n))
-    state = widgets.sampling.apply_settings(logits, temperature, top_k, top_p)
-    cut = sampling.top_p(sampling.top_k(logits / temperature, top_k), top_p)
+    state = widgets.sampling.apply_settings(logits, temperature, top_k, top_p, min_p)
+    nucleus = sampling.top_p(sampling.top_k(logits / temperature, top_k), top_p)
+    cut = sampling.min_p(nucleus, min_p)
     full = sampling.softmax(logits, temperature)
     expected = sampling.softmax(cut)
     kept = np.isfinite(cut)
-    reached = full[kept].sum() / np.sort(full)[-top_k:].sum()
-    assume(abs(reached - top_p) > 1e-9)  # on the border, rounding decides what is kept
+    # on a border, rounding decides what is kept
+    reached = full[np.isfinite(nucleus)].sum() / np.sort(full)[-top_k:].sum()
+    assume(abs(reached - top_p) > 1e-9)
+    assume(np.abs(full / full.max() - min_p).min() > 1e-9)
     np.testing.assert_allclose(state["probabilities"], expected, atol=1e-12)
     assert state["kept"] == kept.sum()
     assert state["mass"] == pytest.approx(full[kept].sum())
@@ -103,12 +109,14 @@ class Sampling(Explorer):
     """The sampling explorer's controls, by name."""
 
     def __init__(self, *arguments, **options):
+        arguments = arguments or [widgets.example_logits()]
         super().__init__(widgets.sampling_explorer(*arguments, **options))
         names = "logits", "temperature", "top-p", "top-k", "k =", "Draw 20 words", "Reset"
         self.choice, self.temperature, self.top_p, self.top_k, self.k, self.draw, self.reset = (
             self[name] for name in names
         )
-        self.picture, self.drawn = self.pictures
+        self.min_p = self["min-p"]
+        self.picture, self.drawn = self.pictures[:2]
 
     def bars(self):
         return {word: p for word, p, _ in shown(self.picture.value)}
@@ -154,8 +162,10 @@ def test_explorer_starts_anew_with_other_logits_and_on_reset():
         lambda: explorer.reset.click(),
     ):
         explorer.temperature.value, explorer.top_p.value, explorer.top_k.index = 3, 0.5, 0
+        explorer.min_p.value = 0.5
         start()
-        assert (explorer.temperature.value, explorer.top_p.value) == (1, 1)
+        sliders = explorer.temperature, explorer.top_p, explorer.min_p
+        assert [slider.value for slider in sliders] == [1, 1, 0]
         assert explorer.top_k.value == len(widgets.example_logits()[explorer.choice.value][0])
     assert "kept <b>100,000</b> of 100,000" in explorer.picture.value
     assert len(explorer.bars()) == 12
@@ -222,14 +232,15 @@ def test_explorer_displays_itself_beside_a_figure_with_text(displayed):
 
 
 def test_explorer_without_a_sentence_has_no_field():
-    assert "sentence" not in Sampling().controls
+    controls = Sampling().controls
+    assert "your text" not in controls and "Write on" not in controls
 
 
 def test_explorer_starts_with_the_logits_of_the_sentence(displayed):
     explorer = Sampling(sentence="She paid $5 for the [MASK].")
     words, logits = masked.mask_logits("She paid $5 for the [MASK].")
     best = np.argsort(-logits, kind="stable")[:12]
-    assert explorer.choice.value == widgets.sampling.YOUR_SENTENCE
+    assert explorer.choice.value == widgets.sampler.YOUR_TEXT
     assert list(explorer.bars()) == [words[i] for i in best]
     assert explorer.top_k.value == len(words)
     assert NOTES in explorer.choice.options  # the other choices are still there
@@ -238,31 +249,34 @@ def test_explorer_starts_with_the_logits_of_the_sentence(displayed):
 
 def test_explorer_follows_a_new_sentence_from_any_choice():
     explorer = Sampling(sentence="She read the [MASK].")
-    first, typed = explorer.bars(), explorer["sentence"]
+    first, typed = explorer.bars(), explorer["your text"]
     typed.value = "He drank a cup of [MASK]."
     second = explorer.bars()
     assert second != first
     explorer.choice.value, explorer.temperature.value = NOTES, 2
     typed.value = "She read the [MASK]."
-    assert explorer.choice.value == widgets.sampling.YOUR_SENTENCE and explorer.bars() == first
+    assert explorer.choice.value == widgets.sampler.YOUR_TEXT and explorer.bars() == first
     assert explorer.temperature.value == 1
 
 
-def test_explorer_says_what_is_wrong_with_the_sentence():
+def test_explorer_says_what_is_wrong_with_the_text():
     explorer = Sampling(sentence="She read the [MASK].")
-    typed, before = explorer["sentence"], explorer.picture.value
+    typed, before = explorer["your text"], explorer.picture.value
     exactly_one = "write exactly one [MASK]"
     for text, words in (
-        ("no gap", exactly_one), (EVIL, exactly_one), ("[MASK] or [MASK]", exactly_one),
-        ("", "the sentence is empty"), ("so " * 140 + "[MASK]", "too long"),
+        ("[MASK] or [MASK]", exactly_one), (f"{EVIL} [MASK] [MASK]", exactly_one),
+        ("", "the text is empty"), ("so " * 140 + "[MASK]", "too long"),
     ):  # fmt: skip
         typed.value = text
         assert words in explorer.picture.value
-        assert "<img" not in explorer.picture.value
+        explorer.temperature.value += 0.05  # no bars of the text before come back
+        assert words in explorer.picture.value and "<img" not in explorer.picture.value
+        explorer.draw.click()
+        assert explorer.drawn.value == ""
     typed.value = "She read the [MASK]."
     assert explorer.picture.value == before
     with pytest.raises(ValueError, match="exactly one"):
-        widgets.sampling_explorer(sentence="no gap")
+        widgets.sampling_explorer(sentence="[MASK] [MASK]")
 
 
 def test_k_is_typed_as_a_number_and_the_slider_follows():
@@ -288,3 +302,19 @@ def test_at_a_high_temperature_no_bar_of_100_000_words_reads_0():
     explorer = Sampling()
     explorer.choice.value, explorer.temperature.value = "100,000 words", 5
     assert all(float(p) > 0 for p in explorer.bars().values())
+
+
+def test_min_p_cuts_what_is_small_next_to_the_best():
+    explorer = Sampling()
+    explorer.min_p.value = 0.1  # A has 0.14 times the probability of B
+    assert explorer.bars() == {"B": "0.88", "A": "0.12"}
+    explorer.min_p.value = 0.15
+    assert explorer.bars() == {"B": "1.00", "A": "0.00"}
+
+
+@pytest.mark.parametrize(
+    "token, shown",
+    [(" Paris", "Paris"), ("ful", "ful"), ("\n", "⏎"), (" ", "(space)"), ("", "(nothing)")],
+)
+def test_a_token_is_shown_so_that_one_can_read_it(token, shown):
+    assert widgets.sampling.readable(token) == shown

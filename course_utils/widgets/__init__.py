@@ -3,7 +3,8 @@
 from course_utils.widgets.attention import attention_explorer
 from course_utils.widgets.mask import mask_explorer
 from course_utils.widgets.pooling import pooling_explorer
-from course_utils.widgets.sampling import example_logits, sampling_explorer
+from course_utils.widgets.sampler import sampling_explorer
+from course_utils.widgets.sampling import example_logits
 from course_utils.widgets.search import search_box
 from course_utils.widgets.triplet import triplet_geometry
 
