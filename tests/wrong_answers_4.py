@@ -8,6 +8,17 @@ def cost(t):
 return min([*scores, math.inf], key=cost)
 """
 
+# The chunks: right where STARTS is replaced by RIGHT_STARTS.
+PIECES = 'return [" ".join(words[s : s + size]) for s in STARTS]'
+RIGHT_STARTS = "range(0, max(1, len(words) - overlap), size - overlap)"
+RIGHT_PIECES = PIECES.replace("STARTS", RIGHT_STARTS)
+
+
+def pieces_from(*starts):
+    """The answer whose pieces start at ``range(*starts)``."""
+    return PIECES.replace("STARTS", f"range({', '.join(starts)})")
+
+
 WRONG = {
     "gigabytes": [
         ("return round(n * dimensions * bits / 8 / 1e9)", "do not round"),
@@ -38,6 +49,60 @@ WRONG = {
         ("return scores[scores > 0.5]", "one threshold is needed"),
         ("return 0.5", "at the best threshold"),
         ("return min(scores, key=price)", "your code stops"),
+    ],
+    "chunks": [
+        (pieces_from("0", "len(words)", "size"), "nothing overlaps"),
+        (pieces_from("0", "len(words)", "overlap or 1"), "not overlap."),
+        (pieces_from("0", "len(words)", "size + overlap"), "are lost"),
+        (pieces_from("0", "len(words)", "size - overlap"), "only repeats"),
+        (pieces_from("0", "len(words) - size + 1", "size - overlap"), "in no piece"),
+        (pieces_from("0", "len(words) - overlap", "size - overlap"), "is one piece"),
+        (pieces_from("0", "max(1, len(words) - 1)", "size - 1"), "piece 2 is"),
+        (pieces_from("len(words)"), "for every word"),
+        (
+            pieces_from("0", "len(words)", "size").replace("s + size", "s + size + overlap"),
+            "the repeated ones too",
+        ),
+        (RIGHT_PIECES.replace("s + size", "s + size - 1"), "one word too short"),
+        (RIGHT_PIECES.replace("s + size", "s + size + 1"), "one word too long"),
+        (RIGHT_PIECES.replace('" "', '""'), "a space between"),
+        ('words = " ".join(words)\n' + RIGHT_PIECES.replace('" ".join', ""), "you cut letters"),
+        (RIGHT_PIECES.replace('" ".join', ""), "lists of words"),
+        ('return " ".join(words)', "one string"),
+        (RIGHT_PIECES.replace("[", "(", 1).rpartition("]")[0] + ")", "a generator"),
+        (RIGHT_PIECES.replace("return ", "print(") + ")", "returned nothing"),
+        (
+            "pieces = []\nwhile words:\n"
+            '    pieces.append(" ".join(words[:size]))\n'
+            "    del words[: size - overlap]\nreturn pieces",
+            "you changed words itself",
+        ),
+        ("return [words.split()[:size]]", "your code stops"),
+    ],
+    "hamming": [
+        ("return (query != bank).sum(axis=1)", "bytes that differ"),
+        ("return 320 - np.bitwise_count(query ^ bank).sum(axis=1, dtype=int)", "that are equal"),
+        ("return (query ^ bank).sum(axis=1)", "count their ones"),
+        ("return np.bitwise_count(query & bank).sum(axis=1)", "both have"),
+        ("return np.unpackbits(bank, axis=1) @ np.unpackbits(query).astype(int)", "both have"),
+        ("return np.bitwise_count(query | bank).sum(axis=1)", "either has"),
+        ("return np.abs(bank.astype(int) - query).sum(axis=1)", "as numbers says nothing"),
+        ("return np.bitwise_count(query ^ bank).sum(axis=1, dtype=np.uint8)", "uint8 ends at 255"),
+        ("return np.bitwise_count(query ^ bank).sum()", "not one for all"),
+        ("return np.bitwise_count(query ^ bank)", "each of the 40 bytes"),
+        ("return np.unpackbits(query ^ bank, axis=1)", "those are the bits"),
+        ("return np.bitwise_count(query ^ bank).sum(axis=0)", "axis=1"),
+        ("return np.unpackbits(query ^ bank, axis=1).mean(axis=1)", "a share"),
+        ("return -np.bitwise_count(query ^ bank).sum(axis=1, dtype=int)", "sign is turned"),
+        ("return np.sqrt(np.bitwise_count(query ^ bank).sum(axis=1))", "no root"),
+        ("return np.bitwise_count(bank).sum(axis=1)", "ones of each row"),
+        (
+            "bank ^= query\nreturn np.bitwise_count(bank).sum(axis=1, dtype=int)",
+            "you changed bank itself",
+        ),
+        ("print(np.bitwise_count(query ^ bank).sum(axis=1))", "returned nothing"),
+        ('return [bin(query ^ row).count("1") for row in bank]', "your code stops"),
+        ("return np.linalg.norm(bank - query.astype(float), axis=1)", "row 3 is the query itself"),
     ],
     "softmax_with_temperature": [
         ("e = np.exp((z - z.min()) / T)\nreturn e / e.sum()", "far apart"),

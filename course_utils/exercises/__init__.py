@@ -27,13 +27,17 @@ from course_utils.exercises.lesson3 import (
     check_triplet_loss,
 )
 from course_utils.exercises.lesson4 import (
-    check_cheapest_threshold,
-    check_gigabytes,
     check_keep_k,
     check_min_p,
     check_nucleus,
     check_setting,
     check_softmax_with_temperature,
+)
+from course_utils.exercises.lesson4_search import (
+    check_cheapest_threshold,
+    check_chunks,
+    check_gigabytes,
+    check_hamming,
 )
 from course_utils.exercises.record import progress
 
@@ -60,6 +64,8 @@ __all__ = [
     "check_sts_loss",
     "check_triplet_loss",
     "check_gigabytes",
+    "check_chunks",
+    "check_hamming",
     "check_keep_k",
     "check_cheapest_threshold",
     "check_nucleus",

@@ -1,101 +1,12 @@
-"""The checks of notebook 4's exercises: tried on numbers that the student has not seen."""
+"""The checks of notebook 4's exercises, part 2: tried on numbers that the student has not seen."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 
 from course_utils.exercises import feedback
 from course_utils.exercises.feedback import Hint, expect, name_mistake, near
 from course_utils.sampling import min_p, softmax, top_k, top_p
-
-
-@feedback.check
-def check_gigabytes(answer):
-    """``answer(n, dimensions, bits)``: n · dimensions · bits / 8 bytes, in billions."""
-    n, d, bits = 3_700_001, 70, 16
-    got, right = feedback.call(answer, n, d, bits), n * d * bits / 8 / 1e9
-    if not near(got, right, 1e-9):
-        mistakes = {
-            "a byte has 8 bits: divide.": 8 * right,
-            "that is one number a vector; each has `dimensions` of them.": right / d,
-            "that counts numbers, not their bytes: bits / 8 bytes each.": n * d / 1e9,
-            "four bytes a number is only right for 32 bits: use `bits`.": n * d * 4 / 1e9,
-            "those are bytes; a GB is a billion of them.": right * 1e9,
-            "those are MB, millions; a GB is a billion bytes.": right * 1e3,
-            "those are KB, thousands; a GB is a billion bytes.": right * 1e6,
-            "those are GiB, 2 to the power of 30; a GB is a billion bytes.": right * 1e9 / 2**30,
-            "you multiplied by 8: a byte has 8 bits, divide.": right * 64,
-        }
-        cut = [right // 1, *(round(right, digits) for digits in range(5))]
-        rounded = any(near(got, value, 1e-9) for value in cut)
-        expect(not rounded, "do not round: give the number as it is, with / and without round.")
-        rest = "number of vectors × numbers in each × bytes a number, in billions."
-        name_mistake(got, mistakes, rest, 1e-9)
-    default = near(feedback.call(answer, n, d), 2 * right)
-    expect(default, "without `bits` they are 32: keep the default.")
-    return "and no trick of search changes it: only fewer vectors, fewer numbers or fewer bits do."
-
-
-@feedback.check
-def check_cheapest_threshold(answer):
-    """``answer(scores, right, price)``: a t of the least price · wrong shown + right not shown."""
-    rng = np.random.default_rng(11)
-    scores = rng.permutation(np.linspace(0.11, 0.95, 40))
-    right = rng.random(40) < scores
-    for truth, price in ((right, 3), (right, 0.5), (np.zeros(40, dtype=bool), 2)):
-        got = feedback.numbers(feedback.call(answer, scores, truth, price), "a threshold")
-        expect(got.size == 1, f"one threshold is needed, not {got.size} numbers.")
-        _check_cheapest(float(got.item()), scores, truth, price)
-    return "the more a wrong suggestion costs, the higher the threshold: a choice, not a fact."
-
-
-def _cost(t, scores, right, wrong, missed=1, refused=0, above=False):
-    """What showing the scores of at least ``t`` costs; ``above``: only those above it."""
-    shown = scores > t if above else scores >= t
-    wrong_shown, right_missed = (shown & ~right).sum(), (~shown & right).sum()
-    return wrong * wrong_shown + missed * right_missed + refused * (~shown & ~right).sum()
-
-
-# {hint: the costs whose least this slip finds}, for a price.
-SLIPS_OF_COST = {
-    "those are the most expensive mistakes, not the cheapest.": lambda price: {
-        "wrong": -price,
-        "missed": -1,
-    },
-    "the price has no effect.": lambda price: {"wrong": 1},
-    "exchanged: the price is that of a wrong one shown.": lambda price: {
-        "wrong": 1,
-        "missed": price,
-    },
-    "a wrong one that is not shown is no mistake, and costs nothing.": lambda price: {"refused": 1},
-    "shown is what has *at least* t: use >=, not >.": lambda price: {"above": True},
-    "a right one that is not shown costs 1.": lambda price: {"missed": 0},
-    "a wrong one that is shown costs `price`.": lambda price: {"wrong": 0},
-}
-
-
-def _check_cheapest(got: float, scores, right, price: float) -> None:
-    """Hint unless the mistakes at ``got`` cost as little as at the best threshold."""
-    tries = [*scores, math.inf]
-
-    def costs(**slip):
-        return [_cost(t, scores, right, **{"wrong": price} | slip) for t in tries]
-
-    mine, least = _cost(got, scores, right, price), min(costs())
-    if near(mine, least):
-        return
-    expect(not near(got, least), "that is what the mistakes cost; the threshold is needed.")
-    place = int(got) if got in range(len(scores)) else None
-    position = place is not None and near(costs()[place], least)
-    expect(not position, "that is a position; the score at this position is the threshold.")
-    expect(costs()[-1] > least, "showing nothing costs least here: `math.inf` is worth a try.")
-    for hint, slip in SLIPS_OF_COST.items():
-        with_slip = costs(**slip(price))
-        found = got in tries and with_slip[tries.index(got)] == min(with_slip)
-        expect(not found, hint)
-    raise Hint(f"at yours the mistakes cost {mine:g}, at the best threshold {least:g}.")
 
 
 @feedback.check

@@ -35,6 +35,33 @@ def cheapest_threshold(scores, right, price):
 exercises.check_cheapest_threshold(cheapest_threshold)
 
 
+# %% chunks
+def chunks(words, size, overlap):
+    """Strings of `size` words; each begins with the last `overlap` of the one before."""
+    ### BEGIN SOLUTION
+    starts = range(0, max(1, len(words) - overlap), size - overlap)
+    return [" ".join(words[start : start + size]) for start in starts]
+    ### STUB
+    return ...
+    ### END SOLUTION
+
+
+exercises.check_chunks(chunks)
+
+
+# %% hamming
+def hamming(query, bank):
+    """(b,) and (n, b) packed bits, uint8: how many bits differ in each row, (n,)."""
+    ### BEGIN SOLUTION
+    return np.bitwise_count(query ^ bank).sum(axis=1, dtype=int)
+    ### STUB
+    return ...
+    ### END SOLUTION
+
+
+exercises.check_hamming(hamming)
+
+
 # %% softmax_with_temperature
 def softmax_with_temperature(z, T):
     """z: an array of logits of any size; T: above 0; their probabilities."""
