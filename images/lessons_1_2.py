@@ -8,7 +8,6 @@ from shapes import (
     COLORS,
     GREY,
     LARGE,
-    PALE,
     QUERY,
     SMALL,
     STORED,
@@ -243,7 +242,7 @@ def mean_pooling():
         x = 0.75 + 0.88 * i
         real = piece != "[PAD]"
         text(ax, x, 3.55, piece, SMALL, TEXT if real else GREY)
-        vector(ax, x, 2.45, STORED if real else PALE, SHADES[i] if real else (0.3,) * 4, 0.36)
+        vector(ax, x, 2.45, STORED if real else GREY, SHADES[i] if real else (0.3,) * 4, 0.36)
         text(ax, x, 1.3, str(int(real)), LARGE, TEXT if real else GREY, weight="bold")
     ax.plot([0.4, 6.4], [0.9, 0.9], color=STORED, linewidth=3)
     text(ax, 3.4, 0.5, "average of the real ones", color=TEXT)

@@ -131,7 +131,7 @@ def nli_features():
         text(ax, 6.85, y + 0.22, label, ha="left")
         ax.add_patch(Rectangle((6.85, y - 0.3), 2 * p, 0.3, color=COLORS[label]))
         text(ax, 6.95 + 2 * p, y - 0.16, f"{p:.2f}", SMALL, ha="left")
-    text(ax, 8.25, 3.32, "✓ the right label", SMALL, COLORS["entailment"], ha="left")
+    text(ax, 8.25, 3.32, "✓ the right label", SMALL, ha="left")
     loss = f"loss = − log {probabilities[0]:.2f} = {-np.log(probabilities[0].round(2)):.2f}"
     text(ax, 8.2, 0.32, loss)
     return ax

@@ -16,7 +16,7 @@ from course_utils.plots import COLORS
 
 TEXT = COLORS["text"]
 GREY = COLORS["neutral"]
-PALE = COLORS["removed"]
+PALE = COLORS["decoration"]
 BODY = COLORS["course-bert"]  # the network, in every picture
 QUERY = COLORS["query"]
 STORED = COLORS["minilm"]

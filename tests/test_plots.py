@@ -126,35 +126,63 @@ def test_ink_is_the_one_with_more_contrast():
         assert plots.ink(color) == better
 
 
-def luminance(color):
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def linear(color):
+    """How much light each of red, green and blue gives."""
+    color = np.array(color)
+    return np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
 
 
 def contrast(a, b):
     """WCAG's contrast ratio of two colours, from 1 to 21."""
-    low, high = sorted([luminance(a), luminance(b)])
+    low, high = sorted([linear(a) @ [0.2126, 0.7152, 0.0722], linear(b) @ [0.2126, 0.7152, 0.0722]])
     return (high + 0.05) / (low + 0.05)
 
 
+def test_every_colour_with_a_meaning_shows_on_white():
+    """Lines, bars and dots need a contrast of 3 to 1 (WCAG 2, 1.4.11)."""
+    with plt.rc_context():
+        plots.use_style()
+        lines = plt.rcParams["axes.prop_cycle"].by_key()["color"]
+    colors = plots.COLORS | {f"line {i}": color for i, color in enumerate(lines)}
+    del colors["decoration"]  # says nothing of its own
+    ratios = {name: contrast(to_rgb(color), (1, 1, 1)) for name, color in colors.items()}
+    assert {name: round(r, 2) for name, r in ratios.items() if r < 3} == {}
+    assert contrast(to_rgb(plots.COLORS["text"]), (1, 1, 1)) >= 7
+
+
+# How people without one kind of cones see linear red, green and blue (Machado et al. 2009).
+SIGHT = {
+    "full": np.eye(3),
+    "no red cones": [[0.15, 1.05, -0.2], [0.11, 0.79, 0.1], [0, -0.05, 1.05]],
+    "no green cones": [[0.37, 0.86, -0.23], [0.28, 0.67, 0.05], [-0.01, 0.04, 0.97]],
+    "no blue cones": [[1.26, -0.08, -0.18], [-0.08, 0.93, 0.15], [0, 0.7, 0.3]],
+}
+
+
+def cielab(color, sight):
+    """A colour as ``sight`` shows it, in CIE's L*, a*, b*: equal distances look equal."""
+    rgb = np.clip(np.array(SIGHT[sight]) @ linear(to_rgb(color)), 0, 1)
+    xyz = np.array([[0.434, 0.376, 0.19], [0.213, 0.715, 0.072], [0.018, 0.109, 0.873]]) @ rgb
+    x, y, z = np.where(xyz > 0.009, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize(
     "together",
     [
-        ("anchor", "positive", "negative"),
-        ("premise", "hypothesis"),
+        ("anchor", "positive", "negative", "query"),
+        ("premise", "hypothesis", "course-bert"),
+        ("hypothesis", "text", "negative", "trained"),
         ("entailment", "neutral", "contradiction"),
         ("glove", "tfidf", "course-bert", "minilm", "trained"),
-        ("kept", "removed"),
+        ("kept", "removed", "query", "neutral"),
     ],
 )
-def test_colours_that_meet_in_a_figure_differ(together):
+def test_colours_that_meet_in_a_figure_differ_for_every_eye(together, sight):
     for a, b in itertools.combinations(together, 2):
-        gap = np.array(to_rgb(plots.COLORS[a])) - np.array(to_rgb(plots.COLORS[b]))
-        assert np.linalg.norm(gap) > 0.3, (a, b)
-
-
-def test_text_is_readable_on_white():
-    assert contrast(to_rgb(plots.COLORS["text"]), (1, 1, 1)) >= 7
+        gap = cielab(plots.COLORS[a], sight) - cielab(plots.COLORS[b], sight)
+        assert np.linalg.norm(gap) > 15, (a, b)
 
 
 def test_style_reads_from_the_back_of_a_room():

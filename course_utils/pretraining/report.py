@@ -125,9 +125,9 @@ def draw_curve(folder: str | Path) -> Path:
             ax.plot(tokens, values, color=COLORS["minilm"], linewidth=2, gid=column)
             ax.set(title=column.replace("heldout_", "held-out "), xlabel="million tokens")
             ax.set_xlim(left=0)
-            ax.grid(axis="y", color=COLORS["removed"])
+            ax.grid(axis="y", color=COLORS["decoration"])
             ax.spines[:].set_visible(False)
-            ax.tick_params(color=COLORS["removed"])
+            ax.tick_params(color=COLORS["decoration"])
         longer = next((t for t, n in zip(tokens, lengths, strict=True) if n != lengths[0]), None)
         if longer is not None:
             words = f"dashed: sequences of {lengths[-1]} tokens from here, of {lengths[0]} before"

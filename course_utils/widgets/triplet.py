@@ -84,7 +84,7 @@ def triplet_svg(state: dict) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#D5EFE4"/>',
         f'<circle {center} r="{outer:.1f}" fill="white" stroke="{colors["positive"]}"'
         ' stroke-width="2" stroke-dasharray="8 6"/>',
-        f'<circle {center} r="{inner:.1f}" fill="none" stroke="#8A8A8A" stroke-dasharray="2 5"/>',
+        f'<circle {center} r="{inner:.1f}" fill="none" stroke="#585858" stroke-dasharray="2 5"/>',
         _text(WIDTH / 2, _legend_y(state), LEGEND),
     ]
     pixels = {name: _pixel(state[name], state["anchor"]) for name in STEPS}
@@ -172,7 +172,7 @@ def triplet_figure(state: dict):
     ax.set(xticks=[], yticks=[], facecolor="#D5EFE4", title=LEGEND)
     ring = {"facecolor": "white", "edgecolor": plots.COLORS["positive"], "linestyle": "--"}
     ax.add_patch(plots.plt.Circle((x0, y0), state["zero_from"], **ring))
-    ax.add_patch(plots.plt.Circle((x0, y0), state["d_ap"], fill=False, color="#8A8A8A", ls=":"))
+    ax.add_patch(plots.plt.Circle((x0, y0), state["d_ap"], fill=False, color="#585858", ls=":"))
     for name, step in STEPS.items():
         (x, y), (dx, dy) = state[name], state[step]
         ax.plot([x0, x], [y0, y], color=plots.COLORS[name], linewidth=1.5)

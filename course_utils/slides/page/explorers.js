@@ -20,14 +20,22 @@ const Explorers = (() => {
     return Uint32Array.from(values.keys()).sort((i, j) => values[j] - values[i] || i - j);
   }
 
-  // What remains of the probabilities after top-k, then top-p: the cut ones become 0.
-  function cut(full, order, k, p) {
+  // The order of logits is the same at every temperature: it is kept as long as they are.
+  const orders = new WeakMap();
+  function orderOf(logits) {
+    if (!orders.has(logits)) orders.set(logits, ranking(logits));
+    return orders.get(logits);
+  }
+
+  // What remains of the probabilities after top-k, top-p and min-p: the cut ones become 0.
+  function cut(full, order, k, p, minP) {
     const out = new Float64Array(full.length);
     let kept = 0;
     for (let i = 0; i < k; i++) kept += full[order[i]];
     let before = 0;
     let mass = 0;
-    for (let i = 0; i < k && (p === 1 || before / kept < p); i++) {
+    const least = minP * full[order[0]];
+    for (let i = 0; i < k && (p === 1 || before / kept < p) && full[order[i]] >= least; i++) {
       before += full[order[i]];
       mass += out[order[i]] = full[order[i]];
     }
@@ -41,10 +49,10 @@ const Explorers = (() => {
     return bits;
   }
 
-  function explore(logits, temperature, topK, topP, bars = 12) {
+  function explore(logits, temperature, topK, topP, minP = 0, bars = 12) {
     const full = softmax(logits, temperature);
-    const order = ranking(full);
-    const { probabilities, mass } = cut(full, order, topK, topP);
+    const order = orderOf(logits);
+    const { probabilities, mass } = cut(full, order, topK, topP, minP);
     return {
       probabilities, mass,
       shown: [...order.slice(0, bars)],
@@ -217,7 +225,7 @@ const Explorers = (() => {
       `<rect width="${WIDTH}" height="${HEIGHT}" fill="#D5EFE4"/>`,
       `<circle ${center} r="${outer.toFixed(1)}" fill="white" stroke="${colors.positive}" ` +
         'stroke-width="2" stroke-dasharray="8 6"/>',
-      `<circle ${center} r="${inner.toFixed(1)}" fill="none" stroke="#8A8A8A" stroke-dasharray="2 5"/>`,
+      `<circle ${center} r="${inner.toFixed(1)}" fill="none" stroke="#585858" stroke-dasharray="2 5"/>`,
       label(WIDTH / 2, legendY(state), "green: a negative here costs nothing"),
     ];
     const pixels = {};
@@ -276,6 +284,25 @@ const Explorers = (() => {
     return new Float32Array(bytes.buffer);
   }
 
+  // All logits of a beginning of which the best are stored: the others from their counts.
+  function withRest(best, { top, step, counts }) {
+    const rest = counts.flatMap((n, i) => Array(n).fill(top - (i + 0.5) * step));
+    return Float64Array.from([...best, ...rest]);
+  }
+
+  // Texts that the language model wrote, for a page that has no model.
+  function textsHtml({ beginning, texts }) {
+    if (!texts) return "";
+    const lines = texts.map(
+      ([settings, more]) =>
+        `<p class="written-text"><small>${escape(settings)}</small> ${escape(beginning)}<b>${escape(more)}</b></p>`,
+    );
+    return (
+      "<p>Names are stored for the 200 most probable tokens. In the notebook a button writes on " +
+      `with your settings; here are three texts that it wrote:</p>${lines.join("")}`
+    );
+  }
+
   function button(place, text, clicked) {
     const made = document.createElement("button");
     made.textContent = text;
@@ -293,9 +320,10 @@ const Explorers = (() => {
     const select = row.querySelector("select");
     for (const { name } of choices) select.add(new Option(name));
     const [picture, drawn] = [document.createElement("div"), document.createElement("p")];
+    const texts = document.createElement("div");
     let words, logits, stops;
     const state = () =>
-      explore(logits, temperature.value, stops[topK.value][1], topP.value);
+      explore(logits, temperature.value, stops[topK.value][1], topP.value, minP.value);
     const update = () => {
       picture.innerHTML = barsHtml(words, state(), colors);
       drawn.textContent = "";
@@ -304,14 +332,19 @@ const Explorers = (() => {
     const temperature = slider(controls, "temperature", { min: 0.05, max: 5, step: 0.05, value: 1 }, two, update);
     const topK = slider(controls, "top-k", { min: 0, max: 0, step: 1, value: 0 }, (i) => stops?.[i][0], update);
     const topP = slider(controls, "top-p", { min: 0.05, max: 1, step: 0.05, value: 1 }, two, update);
+    const minP = slider(controls, "min-p", { min: 0, max: 1, step: 0.05, value: 0 }, two, update);
     const start = () => {
       const chosen = choices[select.selectedIndex];
       logits = numbers(chosen.logits);
-      words = chosen.words ? (i) => chosen.words[i] : (i) => `word ${thousands(i + 1)}`;
+      if (chosen.rest) logits = withRest(logits, chosen.rest);
+      const unnamed = chosen.words ? () => "(a rarer token)" : (i) => `word ${thousands(i + 1)}`;
+      words = (i) => chosen.words?.[i] ?? unnamed(i);
+      texts.innerHTML = textsHtml(chosen);
       stops = chosen.stops;
       topK.set({ max: stops.length - 1, value: stops.length - 1 });
       temperature.set({ value: 1 });
       topP.set({ value: 1 });
+      minP.set({ value: 0 });
       update();
     };
     button(controls, "Draw 20 words", () => {
@@ -320,7 +353,7 @@ const Explorers = (() => {
     });
     button(controls, "Reset", start);
     results.append(picture);
-    controls.append(drawn);
+    controls.append(drawn, texts);
     select.addEventListener("change", start);
     start();
   }
@@ -352,5 +385,5 @@ const Explorers = (() => {
     ({ sampling, triplet })[place.dataset.kind](place, data);
   }
 
-  return { softmax, explore, entropy, sample, barsHtml, polar, tripletState, tripletSvg, tripletHtml, mount };
+  return { softmax, explore, entropy, sample, withRest, barsHtml, polar, tripletState, tripletSvg, tripletHtml, mount };
 })();
