@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from course_utils import datasets, encoders, evaluation
+from course_utils.engines.long_texts import read_lesson
 from course_utils.internal import tables
 from course_utils.similarity import cosine_similarity, pairwise_cosine
 
@@ -113,14 +114,27 @@ def test_near_misses_share_words_but_not_the_group(bank):
         assert set(normal(bank["text"][a]).split()) & set(normal(bank["text"][b]).split())
 
 
-def test_queries_with_codes_name_the_code_of_their_text(bank):
-    rows = tables.read_csv(datasets.DATA / "queries_codes.csv", ("id", "text", "query"))
+@pytest.mark.parametrize("name, count", [("queries_codes", 30), ("queries_codes_new", 15)])
+def test_queries_with_codes_name_the_code_of_their_text(name, count, bank):
+    rows = tables.read_csv(datasets.DATA / f"{name}.csv", ("id", "text", "query"))
     texts = [row[column] for row in rows for column in ("text", "query")]
     all_texts = [normal(text) for text in texts + bank["text"]]
-    assert len(rows) == 30 and len(set(all_texts)) == len(all_texts)
+    assert len(rows) == count and len(set(all_texts)) == len(all_texts)
     for row in rows:
         code, asked = (re.findall(r"\S*\d[\w.]*\w", row[c]) for c in ("text", "query"))
         assert code == asked and len(code) == 1
+
+
+def test_questions_about_the_course_name_a_section_of_its_notebooks():
+    rows = tables.read_csv(
+        datasets.DATA / "course_questions.csv", ("id", "notebook", "section", "text")
+    )
+    folder = datasets.DATA.parents[2] / "notebooks"
+    lessons = [read_lesson(path) for path in sorted(folder.glob("0[1-4]_*.ipynb"))]
+    assert len(rows) == 60 == len({normal(row["text"]) for row in rows})
+    for row in rows:
+        headings = [headings for headings, _ in lessons[int(row["notebook"]) - 1]]
+        assert any(row["section"] in found for found in headings), row
 
 
 @pytest.mark.parametrize("name", ["premise", "sts", "questions"])
