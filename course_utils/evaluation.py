@@ -151,7 +151,7 @@ def ndcg_at_k(similarities, bank_groups, query_groups, k: int = 10) -> float:
     worth = 1 / np.log2(np.arange(2, min(k, right.shape[1]) + 2))
     # in this order, and in the best one: (q, k) @ (k,) -> (q,)
     gained = right[:, : len(worth)] @ worth
-    best = -np.sort(-right.astype(int), axis=1)[:, : len(worth)] @ worth
+    best = worth.cumsum()[np.minimum(right.sum(axis=1), len(worth)) - 1]
     return float((gained / best).mean())
 
 
@@ -169,7 +169,7 @@ def _right_in_order(similarities, bank_groups, query_groups) -> np.ndarray:
     # for each query the bank entries from the closest to the farthest: (q, n)
     order = np.argsort(-similarities, axis=1, kind="stable")
     # is that entry a right answer? (q, n)
-    right = bank_groups[order] == query_groups[:, None]
+    right = np.take_along_axis(query_groups[:, None] == bank_groups, order, axis=1)
     if not right.any(axis=1).all():
         missing = query_groups[~right.any(axis=1)].tolist()[0]
         raise ValueError(f"the bank holds nothing of group {missing!r}: leave such queries out")
