@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from course_utils import evaluation
+from course_utils.engines.compare import judge
 from course_utils.engines.compressed import hamming_distances, rescored
 from course_utils.engines.long_texts import chunks, read_lesson
 
@@ -46,13 +48,36 @@ def test_what_is_not_packed_is_refused(queries, bank, message):
 
 def test_the_quick_scores_choose_and_the_exact_ones_order():
     rough = np.array([[3, 5, 5, 1, 5]])
-    exact = np.array([[0.9, 0.1, 0.2, 0.8, 0.7]])
-    assert rescored(rough, exact, 2).tolist() == [[-1, 0.1, 0.2, -1, -1]]  # ties: the earlier
-    assert rescored(rough, exact, 4).tolist() == [[0.9, 0.1, 0.2, -1, 0.7]]
-    assert np.array_equal(rescored(rough, exact, 40), exact)
-    for keep, other in ((0, exact), (2, exact[:, :4])):
-        with pytest.raises(ValueError, match="keep >= 1"):
-            rescored(rough, other, keep)
+    query, bank = np.array([[1.0]]), np.array([[0.9], [0.1], [0.2], [0.8], [0.7]])
+    some = rescored(rough, query, bank, 2)  # ties: the earlier
+    assert np.allclose(some, [[-1, 0.1, 0.2, -1, -1]])
+    assert np.allclose(rescored(rough, query, bank, 4), [[0.9, 0.1, 0.2, -1, 0.7]])
+    assert np.allclose(rescored(rough, query, bank), bank.T)
+    for keep, other in ((0, bank), (2, bank[:4])):
+        with pytest.raises(ValueError, match="keep 1 or more"):
+            rescored(rough, query, other, keep)
+
+
+def test_judge_gives_the_numbers_of_evaluation():
+    rng = np.random.default_rng(0)
+    bank_groups = np.array(list("aaabbbccccccccccccde"))
+    queries = rng.normal(size=(40, 6)).astype(np.float32)
+    groups = rng.choice(list("abcde"), 40)
+    bank = rng.normal(size=(20, 6)).astype(np.float32)
+    bank[5] = bank[4]  # a tie
+
+    def scores(some):
+        return some @ bank.T
+
+    found = judge(scores, queries, groups, bank_groups)
+    first = evaluation.rank_of_first_hit(scores(queries), bank_groups, groups)
+    assert found.recall == pytest.approx(evaluation.recall_at_k(first, 1))
+    assert found.recall > 0
+    ndcg = evaluation.ndcg_at_k(scores(queries), bank_groups, groups)
+    assert found.ndcg == pytest.approx(ndcg) and found.milliseconds > 0
+    assert found.nearest.tolist() == np.argsort(-scores(queries), 1, kind="stable")[:, :10].tolist()
+    with pytest.raises(ValueError, match="holds nothing"):
+        judge(scores, queries[:1], ["z"], bank_groups)
 
 
 @given(st.integers(0, 40), st.integers(1, 9), st.data())

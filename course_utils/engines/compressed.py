@@ -22,15 +22,20 @@ def hamming_distances(queries: np.ndarray, bank: np.ndarray) -> np.ndarray:
     return np.array(rows, np.int64).reshape(len(queries), len(bank))
 
 
-def rescored(rough: np.ndarray, exact: np.ndarray, keep: int = 40) -> np.ndarray:
-    """``exact`` scores ``(q, n)`` of the ``keep`` texts that are best in ``rough``; -1 elsewhere.
+def rescored(
+    rough: np.ndarray, queries: np.ndarray, bank: np.ndarray, keep: int = 40
+) -> np.ndarray:
+    """Exact scores of the ``keep`` texts that are best in ``rough (q, n)``; -1 for the others.
 
-    So the quick scores choose, and the exact ones order what was chosen. Ties in ``rough`` go to
-    the earlier text. Raises ValueError unless both have one shape and ``keep`` is 1 or more.
+    queries ``(q, d)``, bank ``(n, d)``: normalised vectors. Ties in ``rough`` go to the earlier
+    text. Returns ``(q, n)``. Raises ValueError for keep < 1 and for shapes that do not fit.
     """
-    if rough.shape != exact.shape or keep < 1:
-        raise ValueError(f"two (q, n) and keep >= 1; got {rough.shape}, {exact.shape}, {keep}")
-    picked = np.argsort(-rough, axis=1, kind="stable")[:, :keep]  # (q, keep)
-    scores = np.full(rough.shape, -1.0)
-    np.put_along_axis(scores, picked, np.take_along_axis(exact, picked, axis=1), axis=1)
+    if rough.shape != (len(queries), len(bank)) or keep < 1:
+        sizes = f"rough {rough.shape}, {len(queries)} queries, {len(bank)} texts, keep {keep}"
+        raise ValueError(f"rough must be (queries, texts), and keep 1 or more; got {sizes}")
+    scores = np.full(rough.shape, -1.0, np.float32)
+    for found, quick, query in zip(scores, rough, queries, strict=True):
+        # the quick scores choose, and the exact ones order what was chosen: (keep, d) @ (d,)
+        picked = np.argsort(-quick, kind="stable")[:keep]
+        found[picked] = bank[picked] @ query
     return scores
