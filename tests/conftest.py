@@ -8,10 +8,12 @@ import hypothesis
 import matplotlib
 import pytest
 
-from course_utils.tools import lab
-
-# Kernels and other processes started by tests inherit this; transformers reads it when imported.
+# Kernels and other processes started by tests inherit this. The hub's client reads it when it is
+# imported, and the course's own modules import that.
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
+
+from course_utils.tools import lab  # noqa: E402
+
 lab.use_own_settings()
 
 # Models that notebook 3 saves while being tested go away with the tests, not into my-models/.
@@ -73,6 +75,19 @@ def shown():
     pytest.importorskip("playwright", reason="pip install playwright")
     with chromium.browser() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """The whole site without its slides: ``(folder, {name: parsed page})``."""
+    from bs4 import BeautifulSoup
+
+    from course_utils.tools.site import build
+
+    folder = tmp_path_factory.mktemp("site")
+    pages = build.write(folder, "https://example.org/course", slides=False)
+    parsed = {p.name: BeautifulSoup(p.read_text(encoding="utf-8"), "html.parser") for p in pages}
+    return folder, parsed
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer import modules
 from tiny_bert import SENTENCES, save_tiny_bert
 
-from course_utils import encoders, masked
+from course_utils import datasets, encoders, masked
+from course_utils.pretraining import data
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -129,3 +130,19 @@ def test_a_masked_model_that_is_not_there_is_said_at_once(server):
     server.broken = "/", None
     with pytest.raises(FileNotFoundError, match="no masked language model at org/other"):
         masked.load_masked_lm("org/other")
+
+
+def test_the_tests_themselves_ask_no_hub():
+    assert constants.HF_HUB_OFFLINE
+
+
+@pytest.mark.parametrize("status", [503, None])
+@pytest.mark.parametrize(
+    "read", [lambda: datasets.load_nli(source="org/set"), lambda: [*data.read_lines(["org/set"])]]
+)
+def test_a_data_set_that_is_not_there_is_said_at_once(server, monkeypatch, read, status):
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("waits and tries again"))
+    server.broken = "/", status
+    with pytest.raises(FileNotFoundError, match="'org/set' is n"):
+        read()
+    assert server.asked == 1 and not constants.HF_HUB_OFFLINE

@@ -45,6 +45,8 @@ def open_parts(source: str | Path) -> dict:
     """The parts of a data set by name; a data set that is not in parts has the name None."""
     import datasets as hf
 
+    from course_utils.internal import network
+
     name, _, config = str(source).partition(":")
     folder = Path(source)
     if not folder.is_dir() and config and (Path(name) / config).is_dir():
@@ -59,7 +61,7 @@ def open_parts(source: str | Path) -> dict:
     if folder.is_dir():
         loaded = hf.load_from_disk(str(folder))
     else:
-        loaded = hf.load_dataset(name, config or None)
+        loaded = network.load_dataset(str(source))
     if isinstance(loaded, hf.DatasetDict):
         return dict(loaded)
     return {str(loaded.split) if loaded.split else None: loaded}

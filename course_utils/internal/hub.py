@@ -8,15 +8,11 @@ import re
 from contextlib import contextmanager
 from pathlib import Path
 
-from huggingface_hub import (
-    constants,
-    get_session,
-    hf_hub_download,
-    snapshot_download,
-    try_to_load_from_cache,
-)
+from huggingface_hub import hf_hub_download, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import EntryNotFoundError
 from transformers.utils import logging
+
+from course_utils.internal.network import hub_answers
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
@@ -106,7 +102,7 @@ def find(name: str | Path) -> Path:
 
 def _download(name: str) -> Path:
     """All files of a hub id, or the copy of an earlier download when the hub does not answer."""
-    online = _hub_answers(name)
+    online = hub_answers(f"{name}/resolve/main/modules.json")
     patterns = {"allow_patterns": WANTED, "ignore_patterns": UNWANTED}
     folder = Path(snapshot_download(name, local_files_only=not online, **patterns))
     if (folder / MARKER).is_file():
@@ -121,15 +117,3 @@ def _download(name: str) -> Path:
         except EntryNotFoundError:
             pass  # the cache remembers this
     return folder
-
-
-def _hub_answers(name: str) -> bool:
-    """Ask the hub once about a model: without an answer its client would try again for minutes."""
-    if constants.HF_HUB_OFFLINE:
-        return False
-    url = f"{constants.ENDPOINT}/{name}/resolve/main/modules.json"
-    try:
-        status = get_session().head(url, timeout=5).status_code
-    except Exception:  # no name, no route, no answer, a proxy that refuses
-        return False
-    return status < 500 and status != 429  # 429: too many requests

@@ -18,6 +18,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from tokenizers.trainers import WordPieceTrainer
 
+from course_utils.internal.network import load_dataset
+
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 PAD, UNK, CLS, SEP, MASK = range(5)
 HELD_OUT_EVERY = 200  # every 200th line is held out: 0.5 %
@@ -43,10 +45,7 @@ def read_lines(sources: list[str]) -> Iterator[str]:
 def _hub_rows(source: str):
     """The training rows of a hub data set, read one after the other."""
     try:
-        from datasets import load_dataset
-
-        name, _, config = source.partition(":")
-        return load_dataset(name, config or None, split="train", streaming=True)
+        return load_dataset(source, split="train", streaming=True)
     except Exception as error:
         raise FileNotFoundError(
             f"{source!r} is neither a text file here nor a data set the hub would give "
