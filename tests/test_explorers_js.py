@@ -7,13 +7,8 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from course_utils import (
-    masked,
-    plots,
-    sampling,
-    widgets,
-)
-from course_utils.slides import check, export, live
+from course_utils import language_model, masked, plots, sampling, widgets
+from course_utils.slides import beginnings, check, export, live
 
 SCRIPT = (export.ASSETS / "explorers.js").read_text(encoding="utf-8")
 SENTENCE = "She put the [MASK] on the table."
@@ -29,7 +24,7 @@ def page(shown):
 
 
 def random_choices(n):
-    """n times (logits, temperature, k, p): small and large vocabularies, ties, awkward settings."""
+    """n times (logits, temperature, k, p, min-p): small and large vocabularies, ties, limits."""
     rng = np.random.default_rng(7)
     for i in range(n):
         vocab = int(rng.choice([1, 2, 3, 12, 200, 1500], p=[0.05, 0.15, 0.2, 0.3, 0.2, 0.1]))
@@ -38,7 +33,8 @@ def random_choices(n):
             logits = logits.round(1)  # ties
         temperature = float(rng.choice([0.05, 0.5, 1, 2, 5, rng.uniform(0.05, 5)]))
         p = float(rng.choice([0.05, 1, rng.uniform(0.05, 1)]))
-        yield logits, temperature, int(rng.integers(1, vocab + 1)), p
+        share = float(rng.choice([0, 1, rng.uniform(0, 1)], p=[0.5, 0.1, 0.4]))
+        yield logits, temperature, int(rng.integers(1, vocab + 1)), p, share
 
 
 def test_the_sampling_explorer_computes_what_python_computes_on_1000_random_inputs(page):
@@ -81,6 +77,36 @@ def test_the_bars_are_those_of_the_notebook_and_words_are_escaped(page):
         assert got == widgets.sampling.bars_html(
             words, widgets.sampling.apply_settings(logits, *settings)
         )
+
+
+@pytest.mark.parametrize("text", beginnings.TEXTS)
+def test_a_stored_beginning_gives_the_numbers_of_all_49_152_logits(page, text):
+    """Probabilities, kept mass and entropy at any setting; how many are kept, to 1 %."""
+    kept = beginnings.stored()[text]
+    words, logits = language_model.load().next_logits(text)
+    best = np.argsort(-logits, kind="stable")[:200]
+    # neighbours may change places on another processor
+    same = {widgets.sampling.readable(words[i]) for i in best[:20]}
+    assert same <= set(kept["words"][:30])
+    for settings in (
+        (1, 49_152, 1, 0), (5, 49_152, 1, 0), (0.05, 49_152, 1, 0), (1, 100, 1, 0),
+        (2, 49_152, 0.9, 0), (5, 49_152, 0.5, 0), (5, 49_152, 1, 0.05), (3, 20_000, 0.95, 0.01),
+    ):  # fmt: skip
+        got = page.evaluate(
+            """([kept, settings]) => {
+                const logits = Explorers.withRest(kept.logits, {...kept, step: 0.02});
+                const state = Explorers.explore(logits, ...settings);
+                const probabilities = [...state.probabilities.slice(0, 200)];
+                return {...state, n: logits.length, probabilities};
+            }""",
+            [kept, settings],
+        )
+        want = widgets.sampling.apply_settings(logits, *settings)
+        assert got["n"] == len(logits) == 49_152
+        apart = np.abs(np.array(got["probabilities"]) - want["probabilities"][best]).max()
+        assert apart < 0.003 and abs(got["mass"] - want["mass"]) < 0.003, settings
+        assert abs(got["entropy"] - want["entropy"]) < 0.01, settings
+        assert abs(got["kept"] - want["kept"]) <= 0.01 * want["kept"], settings
 
 
 def test_the_triplet_geometry_computes_what_python_computes_on_1000_random_inputs(page):
@@ -160,25 +186,28 @@ def deck(shown, tmp_path_factory):
         folder / "live.ipynb",
         f'sentence = "{SENTENCE}"\nexplorer = widgets.sampling_explorer(sentence=sentence)',
         "box = widgets.triplet_geometry(margin=0.5)",
+        "explorer = widgets.sampling_explorer()",
     )
     return check.open_deck(shown, export.write([path], folder)[0])
 
 
 def bars(tab):
-    rows = tab.locator(".explorer[data-kind=sampling] tr").all_inner_texts()
+    rows = tab.locator(
+        "section.present:not(.stack) .explorer[data-kind=sampling] tr"
+    ).all_inner_texts()
     return [row.split("\t")[0].strip() for row in rows], [
         float(row.split("\t")[-1]) for row in rows
     ]
 
 
 def set_slider(tab, name, value):
-    tab.get_by_label(name, exact=True).fill(str(value))
+    tab.locator("section.present:not(.stack)").get_by_label(name, exact=True).fill(str(value))
 
 
 def test_the_sliders_of_the_sampling_explorer_move_the_bars(deck):
     tab, complaints = deck
     tab.evaluate("Reveal.slide(0)")
-    tab.locator("select").select_option("[1, 3], as in the notes")
+    tab.locator("section.present:not(.stack) select").select_option("[1, 3], as in the notes")
     seen = {}
     for temperature in (0.5, 1, 2):
         set_slider(tab, "temperature", temperature)
@@ -190,9 +219,9 @@ def test_the_sliders_of_the_sampling_explorer_move_the_bars(deck):
     }
     set_slider(tab, "top-k", 0)  # the first stop: k = 1
     assert dict(zip(*bars(tab), strict=True)) == {"B": 1.0, "A": 0.0}
-    tab.get_by_role("button", name="Draw 20 words").click()
+    tab.locator("section.present:not(.stack)").get_by_role("button", name="Draw 20 words").click()
     assert tab.get_by_text(" · ".join("B" * 20), exact=True).is_visible()
-    tab.get_by_role("button", name="Reset").click()
+    tab.locator("section.present:not(.stack)").get_by_role("button", name="Reset").click()
     assert dict(zip(*bars(tab), strict=True)) == {"B": 0.88, "A": 0.12}
     assert complaints == []
 
@@ -200,7 +229,7 @@ def test_the_sliders_of_the_sampling_explorer_move_the_bars(deck):
 def test_the_masked_sentence_shows_the_words_of_course_bert(deck):
     tab, _ = deck
     tab.evaluate("Reveal.slide(0)")
-    tab.locator("select").select_option(SENTENCE)
+    tab.locator("section.present:not(.stack) select").select_option(SENTENCE)
     words, logits = masked.mask_logits(SENTENCE)
     state = widgets.sampling.apply_settings(logits, 1.0, len(logits), 1.0)
     want = [words[i] for i in state["shown"]], state["probabilities"][state["shown"]].round(2)
@@ -210,19 +239,47 @@ def test_the_masked_sentence_shows_the_words_of_course_bert(deck):
     kept = widgets.sampling.apply_settings(logits, 1.0, len(logits), 0.5)["kept"]
     assert (
         f"kept {kept:,} of {len(logits):,}"
-        in tab.locator(".explorer p", has_text="kept").inner_text()
+        in tab.locator("section.present:not(.stack) .explorer p", has_text="kept").inner_text()
     )
 
 
 def test_the_large_vocabulary_is_that_of_the_notebook(deck):
     tab, _ = deck
     tab.evaluate("Reveal.slide(0)")
-    tab.locator("select").select_option("100,000 words")
+    tab.locator("section.present:not(.stack) select").select_option("100,000 words")
     words, logits = widgets.example_logits()["100,000 words"]
     state = widgets.sampling.apply_settings(logits.astype(np.float32), 1.0, len(logits), 1.0)
     names, numbers = bars(tab)
     assert names == [words[i] for i in state["shown"]]
     assert np.allclose(numbers, state["probabilities"][state["shown"]].round(2))
+
+
+def test_the_stored_beginnings_come_first_with_texts_and_no_writing_button(deck):
+    tab, complaints = deck
+    tab.evaluate("Reveal.slide(2)")
+    slide = tab.locator("section.present:not(.stack)")
+    options = slide.locator("option").all_inner_texts()
+    assert options == [*(f"{text} …" for text in beginnings.TEXTS), *widgets.example_logits()]
+    said = slide.inner_text()
+    assert "of 49,152" in said and "200 most probable tokens" in said
+    stored = beginnings.stored()[beginnings.TEXTS[0]]
+    assert bars(tab)[0] == stored["words"][:12]
+    texts = slide.locator(".written-text b").all_text_contents()
+    assert texts == [text for _, text in stored["texts"]]
+    assert slide.get_by_role("button", name="Write on").count() == 0
+    set_slider(tab, "min-p", 1)
+    assert "kept 1 of 49,152" in slide.inner_text()
+    slide.locator("select").select_option("100,000 words")
+    assert slide.locator(".written-text").count() == 0 and complaints == []
+
+
+def test_a_beginning_that_is_not_stored_is_measured(tmp_path):
+    [html] = made_live(tmp_path, 'widgets.sampling_explorer(sentence="My <b> cat")')
+    data = json.loads(html.partition('json">')[2].removesuffix("</script></div>"))
+    assert [choice["name"] for choice in data["choices"][:2]] == [
+        "My <b> cat …",
+        f"{beginnings.TEXTS[0]} …",
+    ]
 
 
 def test_dragging_a_slider_by_mouse_follows_and_the_arrow_keys_turn_pages_after_it(deck):

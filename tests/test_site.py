@@ -16,15 +16,6 @@ RED_DOT = (
 )
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The whole site without its slides: ``(folder, {name: parsed page})``."""
-    folder = tmp_path_factory.mktemp("site")
-    pages = build.write(folder, "https://example.org/course", slides=False)
-    parsed = {p.name: BeautifulSoup(p.read_text(encoding="utf-8"), "html.parser") for p in pages}
-    return folder, parsed
-
-
 def addresses(page):
     """All that a page links to or shows."""
     tags = page.find_all(["a", "img", "link", "script"])
@@ -189,6 +180,8 @@ def test_the_sampling_explorer_works_in_its_page(shown, tmp_path):
     build.write_parts(tmp_path)
     tab, complaints = opened(shown, tmp_path / "a.html", 360, "dark")
     box = tab.locator(".explorer[data-kind=sampling]")
+    assert "of 49,152" in box.inner_text()
+    box.locator("select").select_option("[1, 3], as in the notes")
     assert box.locator(".probability").all_inner_texts() == ["0.88", "0.12"]
     box.get_by_label("temperature").fill("2")
     assert box.locator(".probability").all_inner_texts() == ["0.73", "0.27"]

@@ -15,6 +15,7 @@ import numpy as np
 from IPython.core.inputtransformer2 import TransformerManager
 
 from course_utils import masked, plots, widgets
+from course_utils.slides import beginnings
 
 KINDS = ("sampling_explorer", "triplet_geometry")
 
@@ -87,27 +88,47 @@ def _arguments(call: ast.Call, constants: dict) -> dict:
 def sampling_explorer_html(sentence: str | None = None, seed: int = 0) -> str:
     """The sampling explorer as HTML with its logits inside, in float32.
 
-    As in the notebook: the sentence's logits from course-bert, then ``widgets.example_logits()``.
-    Raises the same errors as ``masked.mask_logits``.
+    As in the notebook: the sentence's logits, then ``widgets.example_logits()``. After a sentence
+    without ``[MASK]`` come the stored beginnings; one that is not stored is measured. Raises the
+    same errors as ``masked.mask_logits`` and ``beginnings.measured``.
     """
-    choices = widgets.example_logits()
-    if sentence is not None:
-        choices = {sentence: masked.mask_logits(sentence)} | choices
+    sentence = sentence or widgets.sampling.BEGINNING
+    examples = [_choice(name, *pair) for name, pair in widgets.example_logits().items()]
+    if widgets.sampling.MASK in sentence:
+        first = [_choice(sentence, *masked.mask_logits(sentence))]
+    else:
+        kept = beginnings.stored()
+        mine = {sentence: kept.get(sentence) or beginnings.measured(sentence)}
+        first = [_beginning(*pair) for pair in (mine | kept).items()]
     colors = {name: plots.COLORS[name] for name in ("kept", "removed")}
-    return _explorer(
-        "sampling", {"colors": colors, "choices": [_choice(*c) for c in choices.items()]}
-    )
+    return _explorer("sampling", {"colors": colors, "choices": first + examples})
 
 
-def _choice(name: str, words_and_logits) -> dict:
-    words, logits = words_and_logits
+def _choice(name: str, words, logits) -> dict:
     made_up = words[-1] == f"word {len(words):,}"  # the page counts them itself
     return {
         "name": name,
-        "words": None if made_up else list(words),
-        "logits": base64.b64encode(np.asarray(logits, dtype="<f4").tobytes()).decode(),
+        "words": None if made_up else [widgets.sampling.readable(word) for word in words],
+        "logits": _base64(logits),
         "stops": widgets.sampling.top_k_options(len(logits)),
     }
+
+
+def _beginning(text: str, kept: dict) -> dict:
+    """A stored beginning (``beginnings.measured``) as a choice."""
+    return {
+        "name": f"{text} …",
+        "words": kept["words"],
+        "logits": _base64(kept["logits"]),
+        "rest": {"top": kept["top"], "step": beginnings.STEP, "counts": kept["counts"]},
+        "stops": widgets.sampling.top_k_options(len(kept["logits"]) + sum(kept["counts"])),
+        "beginning": text,
+        "texts": kept["texts"],
+    }
+
+
+def _base64(logits) -> str:
+    return base64.b64encode(np.asarray(logits, dtype="<f4").tobytes()).decode()
 
 
 def triplet_geometry_html(margin: float = 1.0) -> str:

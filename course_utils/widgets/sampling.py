@@ -70,7 +70,7 @@ def apply_settings(
     kept = probabilities > 0
     return {
         "probabilities": probabilities,
-        "shown": sampling.best_rows(full, min(bars, len(full))),
+        "shown": sampling.best_rows(np.asarray(logits), min(bars, len(full))),
         "kept": int(kept.sum()),
         "mass": float(full[kept].sum()),
         "entropy": float(sampling.entropy(probabilities)),
