@@ -219,6 +219,45 @@ def sampling(quick: bool) -> list[Ratio]:
     ]  # fmt: skip
 
 
+def write(quick: bool) -> list[Ratio]:
+    """A text of 60 tokens by the language model, drawn at the same settings."""
+    import torch
+
+    from course_utils import language_model
+
+    text, count = "Once upon a time there was a", 8 if quick else 60
+    how = {"temperature": 0.7, "top_k": 50, "top_p": 0.9}
+    model = language_model.load()
+    tokenizer, network = model.tokenizer, model.network
+    ours = language_model.LanguageModel(tokenizer, network)
+    ours.ends = set()  # the end mark counts as a token: both sides write equally many
+    ids = torch.tensor([model.encode(text)])
+    options = {
+        "max_new_tokens": count,
+        "eos_token_id": None,
+        "attention_mask": torch.ones_like(ids),
+    }
+
+    def generate(**settings):
+        with torch.inference_mode():
+            return network.generate(ids, **options, **settings)[0, ids.shape[1] :].tolist()
+
+    greedy = [int(drawn[0]) for drawn in ours.draw(text, max_tokens=count, top_k=1)]
+    assert greedy == generate(do_sample=False), "other tokens than generate's"
+    assert len(generate(do_sample=True, **how)) == count, "not equally many tokens"
+    times = in_turns(
+        lambda: seconds(lambda: list(ours.draw(text, max_tokens=count, **how))),
+        lambda: seconds(lambda: generate(do_sample=True, **how)),
+        3 if quick else ROUNDS,
+    )
+    return [
+        Ratio(
+            f"write {count} tokens, SmolLM2, T 0.7, top-k 50, top-p 0.9", "transformers' generate",
+            *times, 0.9, "greedy: same tokens",
+        )
+    ]  # fmt: skip
+
+
 def explorer(quick: bool) -> list[Ratio]:
     """A slider of the sampling explorer moves, next to ``interact`` that draws a new figure."""
     import ipywidgets
@@ -394,6 +433,7 @@ ROWS = {
     "search": search,
     "nli": nli,
     "sampling": sampling,
+    "write": write,
     "explorer": explorer,
     "pretraining": pretraining,
     "in_batch": in_batch,
