@@ -26,18 +26,21 @@ from course_utils.exercises.lesson3 import (
     check_sts_loss,
     check_triplet_loss,
 )
+from course_utils.exercises.lesson4_search import (
+    check_cheapest_threshold,
+    check_chunks,
+    check_gigabytes,
+    check_hamming,
+)
+
+# isort: split
+# (the order of the imports is the order of the exercises in `progress`)
 from course_utils.exercises.lesson4 import (
     check_keep_k,
     check_min_p,
     check_nucleus,
     check_setting,
     check_softmax_with_temperature,
-)
-from course_utils.exercises.lesson4_search import (
-    check_cheapest_threshold,
-    check_chunks,
-    check_gigabytes,
-    check_hamming,
 )
 from course_utils.exercises.record import progress
 

@@ -19,11 +19,11 @@ LESSON_OF: dict[str, int] = {}  # every exercise, in the order of the course
 
 
 def register(check) -> str:
-    """Add ``check_<name>`` of the module ``lesson<N>`` to the list; returns its name."""
+    """Add ``check_<name>`` of a module ``lesson<N>…`` to the list; returns its name."""
     name = check.__name__.removeprefix("check_")
     lesson = check.__module__.rpartition("lesson")[2]
-    if lesson.isdigit():
-        LESSON_OF[name] = int(lesson)
+    if lesson[:1].isdigit():
+        LESSON_OF[name] = int(lesson[0])
     return name
 
 
