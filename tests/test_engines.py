@@ -452,6 +452,27 @@ def test_hnsw_finds_every_text_among_many_equal_ones(tmp_path):
         assert ids == [*range(201), *range(260, 460)]
 
 
+@pytest.mark.parametrize("noise", [1e-8, 1e-7])
+def test_hnsw_finds_every_text_among_many_that_differ_by_rounding(noise):
+    """As the vectors of one text do when it is encoded in different batches."""
+    rng = np.random.default_rng(0)
+    encoder = Letters()
+    encoder.dim = 50
+    others = rng.normal(size=(60, 50))
+    others /= np.linalg.norm(others, axis=1, keepdims=True)
+    copies = others[0] + noise * rng.normal(size=(2000, 50))
+    vectors = np.concatenate([copies, others]).astype(np.float32)
+    index = HnswIndex(encoder, [f"text {i}" for i in range(1000)], vectors[:1000])
+    with index._lock:
+        index._extend([f"text {i}" for i in range(1000, 2060)], vectors[1000:])
+    assert index.structure.ntotal < 60 + 2**4
+    hits = [hits[0] for hits in index.search_vectors(others[1:], 1)]
+    assert [hit.id for hit in hits] == list(range(2001, 2060))
+    exact = Index(encoder, [f"text {i}" for i in range(2060)], vectors)
+    for ours, true in zip(*(i.search_vectors(others[:9], 10) for i in (index, exact)), strict=True):
+        assert [h.score for h in ours] == pytest.approx([h.score for h in true], abs=4e-6)
+
+
 # ---- Qdrant -------------------------------------------------------------------------------------
 
 

@@ -10,14 +10,13 @@ fewer than ``top_k``. ``index.effort`` sets how far it looks. Sources: Malkov & 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from typing import NamedTuple
 
 import numpy as np
 
-from course_utils.engines.ties import search_with_ties
+from course_utils.engines.ties import NOISE, search_with_ties
 from course_utils.internal import index_file
 from course_utils.search import Hit, Index, best_hits
 
@@ -101,8 +100,9 @@ class FaissIndex(Index):
 class HnswIndex(FaissIndex):
     """A graph in which each vector is linked to near ones, and a few links go far.
 
-    ``effort`` is the number of candidates a search keeps in hand (FAISS's ``efSearch``). Cosines
-    are exact; memory is that of exact search and some 9 bytes a vector for each of its ``links``.
+    ``effort`` is the number of candidates a search keeps in hand (FAISS's ``efSearch``). Vectors
+    that differ by rounding only, by at most 2e-6, share a node; else cosines are exact. Memory is
+    that of exact search and some 9 bytes a vector for each of its ``links``.
 
     links: a vector has up to twice as many on the ground floor of the graph and as many on each
     floor above (the paper's M). build_effort: candidates in hand when they are chosen (its
@@ -122,13 +122,26 @@ class HnswIndex(FaissIndex):
 
     def _grown(self, bank: Bank, texts: list[str], embeddings: np.ndarray) -> Bank:
         # each different vector becomes one node: a hundred equal nodes would spend all their
-        # links on each other, and no search would find the way out or in
-        row_of = {key: row for row, key in enumerate(_keys(_vectors(bank.structure)))}
-        old = len(row_of)
-        row = [row_of.setdefault(key, len(row_of)) for key in _keys([embeddings])]
-        # the first text of each new node gives its vector: (n, dim) -> (new nodes, dim)
-        nodes, first = np.unique(row, return_index=True)
-        bank = super()._grown(bank, texts, embeddings[first[nodes >= old]])
+        # links on each other, and no search would find the way out or in. Vectors of one text
+        # from two batches differ by rounding only: they are equal, too
+        nodes: dict[tuple, list[int]] = {}  # cell -> the nodes in it
+        for node, cell in enumerate(_cells(_vectors(bank.structure))):
+            nodes.setdefault(cell, []).append(node)
+        old, first, row = bank.structure.ntotal, [], []
+        for text, cell in enumerate(_cells([embeddings])):
+            there = nodes.setdefault(cell, [])
+            stored = [
+                embeddings[first[n - old]] if n >= old else bank.structure.reconstruct(n)
+                for n in there
+            ]
+            same = [n for n, v in zip(there, stored, strict=True) if _equal(v, embeddings[text])]
+            if not same:
+                # the first text of a new node gives its vector
+                same = [old + len(first)]
+                first.append(text)
+                there.append(same[0])
+            row.append(same[0])
+        bank = super()._grown(bank, texts, embeddings[first])
         before = np.empty(0, np.int32) if bank.row is None else bank.row
         return bank.of_row(np.concatenate([before, np.array(row, np.int32)]))
 
@@ -191,11 +204,21 @@ class IvfPqIndex(FaissIndex):
         return bank
 
 
-def _keys(blocks):
-    """16 bytes for each vector, the same for equal vectors only."""
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two vectors differ by rounding only; their cosines then do by at most ``NOISE``."""
+    return bool(np.linalg.norm(one - other) <= NOISE)
+
+
+def _cells(blocks):
+    """Four whole numbers for each vector, the same for nearly all pairs that are ``_equal``.
+
+    Their sides are 500 times as long as ``NOISE``: so few equal vectors lie across a border that
+    they do no harm as nodes of their own.
+    """
     for block in blocks:
-        for vector in block + np.float32(0):  # -0.0 becomes 0.0: they are equal
-            yield hashlib.blake2b(vector.tobytes(), digest_size=16).digest()
+        directions = np.random.default_rng(0).standard_normal((block.shape[1], 4))
+        # (n, dim) @ (dim, 4) -> (n, 4)
+        yield from map(tuple, np.floor(block @ directions / (500 * NOISE)).astype(int).tolist())
 
 
 def _vectors(structure):
