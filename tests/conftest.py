@@ -1,5 +1,6 @@
 """What holds for all tests, the notebooks' cells among them."""
 
+import contextlib
 import os
 import signal
 import tempfile
@@ -51,6 +52,23 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def full_disk():
+    """Inside ``with full_disk():`` no file may have more than 16 KB, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="Windows has no such limit")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    @contextlib.contextmanager
+    def full():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2**14, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return full
 
 
 def pytest_terminal_summary(terminalreporter):

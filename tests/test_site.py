@@ -3,7 +3,6 @@
 from urllib.parse import unquote, urldefrag
 
 import pytest
-from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from course_utils.tools.site import __main__ as site_main
@@ -151,14 +150,50 @@ def opened(shown, path, width, scheme):
     return tab, complaints
 
 
-@pytest.mark.parametrize("width, scheme", [(360, "dark"), (1280, "light")])
-def test_pages_fit_the_screen_and_ask_for_nothing(shown, site, width, scheme):
+def accessibility(tab, **options):
+    """The serious and critical findings of axe-core in a page."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    # without preload, axe does not fetch the style sheets a second time
+    found = axe.run(tab, options={"preload": False, **options}).response["violations"]
+    return [
+        (finding["id"], [node["html"][:200] for node in finding["nodes"]])
+        for finding in found
+        if finding["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_the_screen_ask_for_nothing_and_can_be_read_by_all(shown, site, scheme):
     folder, pages = site
+    no_contrast = {"color-contrast": {"enabled": False}}
     for name in pages:
-        tab, complaints = opened(shown, folder / name, width, scheme)
+        tab, complaints = opened(shown, folder / name, 360, scheme)
+        for width in (360, 768, 1280):
+            tab.set_viewport_size({"width": width, "height": 800})
+            assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
+            # what has a name and a role does not depend on the colours, and the other way round
+            if scheme == "light":
+                assert accessibility(tab, rules=no_contrast) == [], (name, width)
+        # ten cells show all colours of the code
+        tab.evaluate("[...document.querySelectorAll('.highlight')].slice(10).map(c => c.remove())")
+        assert accessibility(tab, runOnly=["color-contrast"]) == [], name
         assert complaints == [], name
-        assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
         tab.context.close()
+
+
+@pytest.mark.parametrize(
+    "body, rules, finding",
+    [
+        ('<p style="color:#999">pale</p>', {}, "color-contrast"),
+        ("<button></button>", {"color-contrast": {"enabled": False}}, "button-name"),
+    ],
+)
+def test_what_cannot_be_read_is_found(shown, tmp_path, body, rules, finding):
+    page = f'<html lang="en" data-ready="yes"><title>a</title><main>{body}</main></html>'
+    (tmp_path / "a.html").write_text(page, encoding="utf-8")
+    tab, _ = opened(shown, tmp_path / "a.html", 360, "light")
+    assert [name for name, _ in accessibility(tab, rules=rules)] == [finding]
+    tab.context.close()
 
 
 def test_search_finds_a_section_and_goes_there(shown, site):

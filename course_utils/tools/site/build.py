@@ -14,7 +14,7 @@ from pygments.formatters import HtmlFormatter
 
 import course_utils
 from course_utils.slides import export
-from course_utils.tools.site import convert
+from course_utils.tools.site import bank, convert
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = Path(__file__).resolve().parent / "page"
@@ -68,15 +68,17 @@ def write(folder: Path, repository: str = "", slides: bool = True) -> list[Path]
     folder.mkdir(parents=True, exist_ok=True)
     listed = sources()
     links = convert.Links({source.path: source.name for source in listed}, folder)
+    write_parts(folder)
+    bank.write(folder / "question-bank.js")
     index, written = [], []
     for source in listed:
         body = page_body(source, folder, repository, links)
+        add_search_boxes(body, source, folder / "question-bank.js")
         index += entries(source, body)
         written.append(folder / source.name)
         written[-1].write_text(page(source, listed, body), encoding="utf-8")
     text = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
     (folder / "search-index.js").write_text(f"searchIndex = {text};\n", encoding="utf-8")
-    write_parts(folder)
     if slides:
         export.write([s.path for s in listed if s.path.suffix == ".ipynb"], folder / "slides")
     return written
@@ -112,6 +114,21 @@ def add_lesson_links(body: BeautifulSoup, source: Source, repository: str) -> No
         f'<a href="{escape(address)}">Report a mistake</a></p>'
     )
     body.find("h1").insert_after(BeautifulSoup(line, "html.parser"))
+
+
+def add_search_boxes(body: BeautifulSoup, source: Source, data: Path) -> None:
+    """A search box over the question bank after each cell that shows one, and on the first page.
+
+    ``page/site.js`` loads ``data`` when a reader opens it.
+    """
+    places = [body.find("h2")] if source.name == "index.html" else []
+    places += [cell for cell in body.select(".jp-CodeCell") if "search_box(" in cell.get_text()]
+    for place in places:
+        # the question that the notebook starts with
+        asked = re.search(r'search_box\([^"\n]*"([^"]*)"', place.get_text())
+        box = bank.closed_box(asked[1] if asked else "", data)
+        add = place.insert_before if place.name == "h2" else place.insert_after
+        add(BeautifulSoup(box, "html.parser"))
 
 
 def entries(source: Source, body: BeautifulSoup) -> list[list[str]]:
@@ -171,6 +188,8 @@ def write_parts(folder: Path) -> None:
     (folder / "site.css").write_text(code + own, encoding="utf-8")
     for path in (
         PAGE / "site.js",
+        PAGE / "encoder.js",
+        PAGE / "search-box.js",
         export.ASSETS / "explorers.js",
         export.ASSETS / "vendor" / "tex-svg.js",
         export.ASSETS / "vendor" / "LICENSE.mathjax",

@@ -1,4 +1,4 @@
-// What a page does by itself: formulas, explorers, search, answers opened for printing.
+// What a page does by itself: formulas, explorers, search, the question bank, answers opened for print.
 
 window.MathJax = {
   // No menu and no reading aloud: their parts would be fetched from a network.
@@ -30,6 +30,21 @@ window.MathJax = {
       }),
   },
 };
+
+// A script of the site, loaded once. (A page opened from disk may load scripts, but fetch no data.)
+const loading = new Map();
+function load(name) {
+  if (!loading.has(name)) {
+    loading.set(name, new Promise((done, failed) => {
+      const script = document.createElement("script");
+      script.src = name;
+      script.addEventListener("load", done);
+      script.addEventListener("error", () => failed(new Error(`${name} cannot be read`)));
+      document.head.append(script);
+    }));
+  }
+  return loading.get(name);
+}
 
 // ---- Search: every word of the query must be in a section; titles count more ----
 
@@ -81,20 +96,27 @@ function show(place, query) {
 function startSearch() {
   const [field, place] = [document.getElementById("query"), document.getElementById("found")];
   const search = () => show(place, field.value);
-  // The index is loaded when it is needed. (A script, as a page opened from disk may fetch none.)
-  let asked = false;
-  field.addEventListener("focus", () => {
-    if (asked) return;
-    asked = true;
-    const script = document.createElement("script");
-    script.src = "search-index.js";
-    script.addEventListener("load", search);
-    document.head.append(script);
-  });
+  // The index is loaded when it is needed.
+  field.addEventListener("focus", () => load("search-index.js").then(search));
   field.addEventListener("input", () => window.searchIndex && search());
   document.getElementById("search").addEventListener("submit", (event) => event.preventDefault());
   // a hit on this same page closes the list
   place.addEventListener("click", (event) => event.target.closest("a") && place.replaceChildren());
+}
+
+// ---- The question bank: large, so it is loaded when a reader opens its box ----
+
+async function openBank(place) {
+  const wait = document.createElement("p");
+  wait.textContent = "Loading …";
+  place.append(wait);
+  try {
+    for (const name of ["encoder.js", "search-box.js", "question-bank.js"]) await load(name);
+    SearchBox.mount(place, questionBank, place.dataset.question);
+    wait.remove();
+  } catch (error) {
+    wait.textContent = `The box does not work: ${error.message}.`;
+  }
 }
 
 // ---- The rest ----
@@ -106,10 +128,13 @@ function start() {
     document.querySelector(".contents details").open = true;
   }
   startSearch();
+  for (const place of document.querySelectorAll("details.bank")) {
+    place.addEventListener("toggle", () => openBank(place), { once: true });
+  }
   // On paper all answers are open; afterwards they are as they were.
   let closed = [];
   addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("main details:not(.code):not([open])")];
+    closed = [...document.querySelectorAll("main details:not(.code, .bank, [open])")];
     closed.forEach((answer) => (answer.open = true));
   });
   addEventListener("afterprint", () => closed.forEach((answer) => (answer.open = false)));
