@@ -4,36 +4,50 @@ import json
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_notebook
 
 import course_utils
-from course_utils.tools import release
+from course_utils.slides import export
+from course_utils.tools import handout, release
 
 
 def test_all_files_name_the_same_version():
     assert release.wrong_versions() == []
 
 
-def write(root, changes, citation, cell):
+def write(root, changes, citation, *cells):
     (root / "notebooks").mkdir()
     (root / "CHANGELOG.md").write_text(changes, encoding="utf-8")
     (root / "CITATION.cff").write_text(citation, encoding="utf-8")
-    nbformat.write(new_notebook(cells=[cell]), root / "notebooks" / "01_a.ipynb")
+    nbformat.write(new_notebook(cells=cells), root / "notebooks" / "01_a.ipynb")
 
 
-def test_another_version_and_a_missing_output_are_named(tmp_path):
+def ran(count):
+    """A code cell with its output; ``count`` is its number in the run that stored it."""
+    return new_code_cell("print(1)", execution_count=count)
+
+
+@pytest.mark.parametrize("counts, stale", [((1, None), 1), ((2, 3), 2), ((1, 2, 2), 1)])
+def test_another_version_and_stale_outputs_are_named(tmp_path, counts, stale):
     now = course_utils.__version__
-    write(tmp_path, "# Changes\n\n## 1999.1\n", f'version: "{now}"\n', new_code_cell("print(1)"))
+    write(tmp_path, "# Changes\n\n## 1999.1\n", f'version: "{now}"\n', *map(ran, counts))
     assert release.wrong_versions(tmp_path) == [f"CHANGELOG.md says 1999.1, the package {now}"]
-    missing = ["01_a.ipynb: 1 cells print and store no output"]
-    assert release.missing_outputs(tmp_path) == missing
+    said = [f"01_a.ipynb: {stale} cells do not have the output of the last run"]
+    assert release.stale_outputs(tmp_path) == said
 
 
 def test_a_folder_in_order_has_no_complaints(tmp_path):
     now = course_utils.__version__
-    cell = new_code_cell("print(1)", outputs=[new_output("stream", text="1\n")])
-    write(tmp_path, f"## {now}\n", f"version: {now}\n", cell)
-    assert release.wrong_versions(tmp_path) == release.missing_outputs(tmp_path) == []
+    write(tmp_path, f"## {now}\n", f"version: {now}\n", ran(1), new_code_cell(""), ran(2))
+    assert release.wrong_versions(tmp_path) == release.stale_outputs(tmp_path) == []
+
+
+def test_slides_and_handouts_show_the_version(tmp_path, capsys):
+    now = course_utils.__version__
+    write(tmp_path, "", "", ran(1))
+    assert f"Version {now}<" in export.export(tmp_path / "notebooks" / "01_a.ipynb")
+    handout.main(["--solutions", "--to", str(tmp_path / "solved")])
+    assert f"version {now} written to" in capsys.readouterr().out
 
 
 def test_the_files_for_other_machines_can_be_read():

@@ -26,6 +26,7 @@ from bs4 import BeautifulSoup
 from fontTools import subset
 from traitlets.config import Config
 
+import course_utils
 from course_utils.slides import live
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -173,6 +174,7 @@ def export(path: Path) -> str:
         "title": escape(path.stem),
         "styles": "\n".join([*styles, read("slides.css")]),
         "slides": body,
+        "version": course_utils.__version__,
         "scripts": "</script>\n<script>".join(map(read, names)),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read("page.html"))

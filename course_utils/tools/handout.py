@@ -18,6 +18,7 @@ from pathlib import Path
 
 import nbformat
 
+import course_utils
 from course_utils.exercises import cells
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -181,7 +182,10 @@ def main(arguments=None) -> None:
         moved = write(folder, solved_notebooks() if options.solutions else without_solutions())
     except (OSError, ValueError) as error:
         sys.exit(str(error))
-    print(f"written to {folder}" + (f"; what was there is in {moved}" if moved else ""))
+    print(
+        f"version {course_utils.__version__} written to {folder}"
+        + (f"; what was there is in {moved}" if moved else "")
+    )
 
 
 if __name__ == "__main__":

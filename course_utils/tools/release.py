@@ -1,4 +1,4 @@
-"""Check before a release: the version is the same everywhere, and the outputs are stored.
+"""Check before a release: the version is the same everywhere, and the outputs are fresh.
 
 python -m course_utils.tools.release
 """
@@ -31,24 +31,27 @@ def wrong_versions(root: Path = ROOT) -> list[str]:
     return found
 
 
-def missing_outputs(root: Path = ROOT) -> list[str]:
-    """One line for each notebook with cells that print, but whose output is not stored."""
+def stale_outputs(root: Path = ROOT) -> list[str]:
+    """One line for each notebook whose cells were not all stored by one run from the top.
+
+    A cell that was changed has lost its number, and one that ran alone has another one.
+    """
     found = []
     for path in sorted((root / "notebooks").glob("0*.ipynb")):
         cells = nbformat.read(path, as_version=4).cells
-        code = [cell for cell in cells if cell.cell_type == "code"]
-        silent = [c for c in code if re.search(r"^print\(", c.source, re.M) and not c.outputs]
-        if silent:
-            found.append(f"{path.name}: {len(silent)} cells print and store no output")
+        counts = [c.execution_count for c in cells if c.cell_type == "code" and c.source.strip()]
+        stale = sum(count != place for place, count in enumerate(counts, 1))
+        if stale:
+            found.append(f"{path.name}: {stale} cells do not have the output of the last run")
     return found
 
 
 def main() -> None:
     """Print what is wrong and end with status 1, or say that all agrees."""
-    wrong = wrong_versions() + missing_outputs()
+    wrong = wrong_versions() + stale_outputs()
     if wrong:
         sys.exit("\n".join([*wrong, "Correct the versions; make outputs stores the outputs."]))
-    print(f"version {course_utils.__version__}: all files agree, and the outputs are stored")
+    print(f"version {course_utils.__version__}: all files agree, and the outputs are fresh")
 
 
 if __name__ == "__main__":
