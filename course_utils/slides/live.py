@@ -12,9 +12,9 @@ import base64
 import json
 
 import numpy as np
-from IPython.core.inputtransformer2 import TransformerManager
 
 from course_utils import masked, plots, widgets
+from course_utils.internal.notebook_code import parse
 from course_utils.slides import beginnings
 
 KINDS = ("sampling_explorer", "triplet_geometry")
@@ -47,19 +47,6 @@ def _add_html(cell, html: str) -> None:
     for output in cell.outputs:
         if "image/png" in output.get("data", {}):
             output.data["text/html"] = html
-
-
-def parse(source: str) -> ast.AST:
-    """The Python of a cell: magics, ``!`` and ``?`` of IPython become calls.
-
-    Code that is not Python (another language, or unfinished) counts as an empty cell.
-    """
-    if source.startswith("%%"):  # a magic for the whole cell, such as %%time
-        source = source.partition("\n")[2]
-    try:
-        return ast.parse(TransformerManager().transform_cell(source))
-    except (SyntaxError, ValueError):  # ValueError: a null byte
-        return ast.Module([], [])
 
 
 def _name(call: ast.Call) -> str:

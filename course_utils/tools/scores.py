@@ -28,7 +28,7 @@ from unittest import mock
 import nbformat
 
 from course_utils.exercises import cells, record
-from course_utils.slides import live
+from course_utils.internal.notebook_code import parse
 
 LIMIT_S = 300
 STOPPED = 40  # what the process returns when an exercise stopped with an error
@@ -91,7 +91,7 @@ def run(path: Path) -> int:
     """
     nb = nbformat.read(path, as_version=4)
     sources = [cell.source for cell in nb.cells if cell.cell_type == "code"]
-    trees = [live.parse(source) for source in sources]
+    trees = [parse(source) for source in sources]
     stopped = 0
     for number, source in enumerate(sources):
         if cells.exercise_of(source) is None:
