@@ -82,11 +82,12 @@ def load_queries(source: str | Path = "course") -> dict[str, list]:
     return _load("queries.csv", source, None, ("text",), ("group",), check)
 
 
-def load_triplets(split: str | None, source: str | Path) -> dict[str, list]:
-    """Triplets of a data set that has them, such as all-NLI's folder ``triplet``."""
+def load_triplets(split: str | None, source: str | Path, negatives: bool = True) -> dict[str, list]:
+    """Triplets of a data set that has them, such as all-NLI's folder ``triplet``; or mere pairs."""
     if source in OWN:
         raise ValueError("the course's triplets are made from NLI: use datasets.triplets()")
-    return _load("", source, split, ("anchor", "positive", "negative"), ())
+    sides = ("anchor", "positive", "negative") if negatives else ("anchor", "positive")
+    return _load("", source, split, sides, ())
 
 
 def select(columns: dict[str, list], keep) -> dict[str, list]:

@@ -2,7 +2,8 @@
 
     python -m course_utils.tools.train                      scaling.csv: what is missing in it
     python -m course_utils.tools.train --encoder            course-sbert, trained in sequence
-    python -m course_utils.tools.train --data all-nli       the same with another NLI data set
+    python -m course_utils.tools.train --data sentence-transformers/all-nli:triplet --to mine.csv
+                                                            the same on a published data set
 
 Writes ``assets/scaling.csv``, a row for each training with what it gained on the test sets, and
 ``assets/course-sbert``. Each row is stored as soon as it is known, so a run that was stopped goes
@@ -17,6 +18,7 @@ import hashlib
 import os
 import random
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +27,7 @@ from sklearn.metrics import silhouette_score
 
 from course_utils import datasets, encoders, evaluation, objectives, training
 from course_utils.similarity import cosine_similarity, pairwise_cosine
+from course_utils.tools.train_data import question_triplets, training_data
 
 SCALING = encoders.ASSETS / "scaling.csv"
 SBERT = encoders.ASSETS / "course-sbert"
@@ -40,41 +43,6 @@ OPTIONS = {
     "triplets": {"lr": 2e-4, "epochs": 1, "batch_size": 32},
     "in-batch": {"lr": 5e-4, "epochs": 1, "batch_size": 64},
 }
-
-
-# ---- the data ------------------------------------------------------------------------------------
-
-
-def training_data(nli_source: str = "course") -> dict[str, list[tuple]]:
-    """The rows that each objective learns from, by objective."""
-    nli = datasets.load_nli("train", nli_source)
-    sts = datasets.load_sts("train")
-    numbers = [datasets.LABELS.index(label) for label in nli["label"]]
-    triplets = list(zip(*datasets.triplets("train", nli_source).values(), strict=True))
-    return {
-        "NLI": list(zip(nli["premise"], nli["hypothesis"], numbers, strict=True)),
-        "STS": list(zip(sts["sentence1"], sts["sentence2"], sts["score"], strict=True)),
-        "triplets": triplets,
-        "in-batch": triplets,
-    }
-
-
-def question_triplets(split: str = "train", seed: int = 0) -> list[tuple[str, str, str]]:
-    """Two questions with one meaning, and another of the same topic, from groups of three."""
-    bank = datasets.load_questions(split=split)
-    groups: dict[str, list[str]] = {}
-    topics: dict[str, list[str]] = {}
-    for group, text in zip(bank["group"], bank["text"], strict=True):
-        groups.setdefault(group, []).append(text)
-        topics.setdefault(group.split("-")[0], []).append(text)
-    dice = random.Random(seed)
-    rows = []
-    for group, texts in groups.items():
-        others = [text for text in topics[group.split("-")[0]] if text not in texts]
-        if len(texts) == 3:
-            a, b, c = texts
-            rows += [(*pair, dice.choice(others)) for pair in ((a, b), (b, c), (c, a))]
-    return rows
 
 
 # ---- one training --------------------------------------------------------------------------------
@@ -172,10 +140,13 @@ class Yardstick:
 # ---- the table -----------------------------------------------------------------------------------
 
 
-def made_with(data: dict[str, list[tuple]]) -> str:
-    """Twelve digits that change with the data, the options or the weights of course-bert."""
+def made_with(data: dict[str, list[tuple]], start: str = "course-bert") -> str:
+    """Twelve digits that change with the data, the options or the weights trained from."""
     digest = hashlib.sha256(repr((sorted(data.items()), OPTIONS)).encode())
-    digest.update((encoders.ASSETS / "course-bert" / "model.safetensors").read_bytes())
+    if start == "course-bert":
+        digest.update((encoders.ASSETS / start / "model.safetensors").read_bytes())
+    else:
+        digest.update(encoders.load(start).fingerprint.encode())
     return digest.hexdigest()[:12]
 
 
@@ -189,7 +160,7 @@ def stored_rows(path: Path, mark: str) -> list[dict]:
 
 def store(path: Path, rows: list[dict]) -> None:
     """Replace ``path`` in one step, so that a stop in the middle loses nothing."""
-    new = path.with_suffix(".tmp")
+    new = path.with_name(f".{path.name}.tmp")
     with new.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, HEADER, lineterminator="\n")
         writer.writeheader()
@@ -197,27 +168,32 @@ def store(path: Path, rows: list[dict]) -> None:
     os.replace(new, path)
 
 
-def wanted(data: dict[str, list[tuple]]) -> list[tuple[str, int, int]]:
+def wanted(data: dict[str, list[tuple]], most: int = MOST) -> list[tuple[str, int, int]]:
     """``(objective, rows, seed)`` of every training; 0 rows of "none" is the untrained encoder."""
     runs = [("none", 0, 0)]
     for seed in SEEDS:
         for share in SHARES:
-            runs += [
-                (name, round(min(len(rows), MOST) * share), seed) for name, rows in data.items()
-            ]
+            sizes = {name: max(1, round(min(len(x), most) * share)) for name, x in data.items()}
+            runs += [(name, size, seed) for name, size in sizes.items()]
     return runs
 
 
-def scaling(data: dict[str, list[tuple]], path: Path, device: str) -> None:
+def scaling(
+    data: dict[str, list[tuple]],
+    path: Path,
+    device: str,
+    start: str = "course-bert",
+    most: int = MOST,
+) -> None:
     """Run the trainings that ``path`` lacks, storing each."""
-    mark, yardstick = made_with(data), Yardstick()
+    mark, yardstick = made_with(data, start), Yardstick()
     rows = stored_rows(path, mark)
     known = {(row["objective"], int(row["rows"]), int(row["seed"])) for row in rows}
-    for objective, size, seed in wanted(data):
+    for objective, size, seed in wanted(data, most):
         if (objective, size, seed) in known:
             continue
         print(f"{objective}: {size} rows, seed {seed}", file=sys.stderr, flush=True)
-        encoder, head = encoders.load("course-bert"), None
+        encoder, head = encoders.load(start), None
         encoder.model.to(device)
         if size:
             chosen = random.Random(seed).sample(data[objective], size)
@@ -232,32 +208,95 @@ def scaling(data: dict[str, list[tuple]], path: Path, device: str) -> None:
 # ---- course-sbert --------------------------------------------------------------------------------
 
 
-def in_sequence(data: dict[str, list[tuple]], seed: int, device: str):
-    """One encoder through the objectives: labels, then triplets and questions, then grades."""
-    encoder = encoders.load("course-bert")
+def in_sequence(
+    data: dict[str, list[tuple]], seed: int, device: str, start: str = "course-bert"
+) -> encoders.TransformerEncoder:
+    """One encoder through the objectives: labels, then triplets and questions, then grades.
+
+    What ``data`` lacks is taken from the course.
+    """
+    data = training_data() | data
+    encoder = encoders.load(start)
     encoder.model.to(device)
     dice = random.Random(seed)
+    # a pair without a negative can share no batch with triplets
+    questions = question_triplets(seed=seed)
+    if len(data["in-batch"][0]) == 2:
+        questions = [row[:2] for row in questions]
     train_on(encoder, "NLI", dice.sample(data["NLI"], min(6000, len(data["NLI"]))), seed)
-    train_on(encoder, "in-batch", data["in-batch"] + question_triplets(seed=seed), seed, epochs=2)
+    train_on(encoder, "in-batch", data["in-batch"] + questions, seed, epochs=2)
     train_on(encoder, "STS", data["STS"], seed)
     return encoder
 
 
-def main(arguments=None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--encoder", action="store_true", help="train course-sbert")
-    parser.add_argument("--data", default="course", help="NLI data: a folder, file or hub name")
-    parser.add_argument("--seed", type=int, default=0, help="of course-sbert")
-    parser.add_argument("--to", type=Path, help="where the result goes")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    options = parser.parse_args(arguments)
-    data = training_data(options.data)
-    if not options.encoder:
-        scaling(data, options.to or SCALING, options.device)
+# ---- the command ---------------------------------------------------------------------------------
+
+
+def check_folder(folder: Path) -> None:
+    """FileExistsError, before an hour of training, for a folder that is taken."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(f"{folder} is taken: name another folder with --to")
+
+
+def check_table(path: Path, mark: str | None) -> None:
+    """FileExistsError where storing would destroy something: another file, or rows of other data.
+
+    mark: of the present data; None for the course's own table, whose old rows are dropped.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no folder {path.parent}: make it first")
+    if path.is_dir():
+        raise FileExistsError(f"{path} is a folder: name a file with --to, such as mine.csv")
+    if not path.is_file():
         return
-    encoder = in_sequence(data, options.seed, options.device)
+    with path.open(encoding="utf-8", newline="") as file:
+        table = csv.DictReader(file)
+        right = tuple(table.fieldnames or ()) == HEADER
+        if not right or any(mark not in (None, row["made_with"]) for row in table):
+            raise FileExistsError(
+                f"{path} holds something else, or trainings on other data: name another file "
+                "with --to"
+            )
+
+
+def read_options(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, dict]:
+    """The command's options and its data; ends with a message where something does not fit."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("--encoder", action="store_true", help="train course-sbert")
+    add("--data", default="course", help="a data set in a published form: a folder or hub name")
+    add("--scale", nargs=2, type=float, help="the lowest and the highest grade of --data")
+    add("--start", default="course-bert", help="the encoder to train: a name or a folder")
+    add("--most", type=int, default=MOST, help="rows of an objective, at most")
+    add("--seed", type=int, default=0, help="of course-sbert")
+    add("--to", type=Path, help="where the result goes")
+    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options = parser.parse_args(arguments)
+    own = options.data == "course" and options.start == "course-bert" and options.most == MOST
+    if not own and not options.to:
+        parser.error("say with --to where the result goes: the course's own files stay as they are")
+    options.to = options.to or (SBERT if options.encoder else SCALING)
+    try:
+        data = training_data(options.data, options.scale)
+        if options.encoder:
+            check_folder(options.to)
+        else:
+            check_table(options.to, None if own else made_with(data, options.start))
+    except (OSError, ValueError) as error:
+        hint = " (here: --scale 0 1)" if "scale=(0, 1)" in str(error) else ""
+        parser.error(f"{error}{hint}")
+    return options, data
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command: the table, or with ``--encoder`` the encoder."""
+    options, data = read_options(arguments)
+    if not options.encoder:
+        scaling(data, options.to, options.device, options.start, options.most)
+        return
+    encoder = in_sequence(data, options.seed, options.device, options.start)
     encoder.model.to("cpu", torch.float16)
-    print(encoder.save(options.to or SBERT))
+    print(encoder.save(options.to))
 
 
 if __name__ == "__main__":
