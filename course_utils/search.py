@@ -16,8 +16,8 @@ import numpy as np
 
 from course_utils.internal import index_file
 from course_utils.internal.checks import check_strings, check_top_k
-from course_utils.internal.model_files import sample_of_weights
 from course_utils.internal.texts import check_texts
+from course_utils.internal.weights import sample_of_weights
 from course_utils.similarity import normalize
 
 

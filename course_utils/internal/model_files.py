@@ -172,8 +172,9 @@ def new_folder(folder: str | Path) -> Iterator[Path]:
         if target.is_dir():
             target.rmdir()  # it is empty, and Windows renames to no name that is taken
         temporary.rename(target)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        error.add_note(f"Nothing was saved in {folder}.")
         raise
 
 
@@ -231,19 +232,3 @@ def fingerprint(settings: dict, config, tokenizer, weights: Mapping[str, torch.T
             data = tensor.detach().cpu().contiguous().reshape(-1)
             digest.update(data.view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def sample_of_weights(encoder) -> bytes:
-    """A few numbers of every weight and the settings, in a millisecond: training changes them.
-
-    A ``fingerprint`` says for sure; this is cheap enough for every search. Empty for an encoder
-    without a network.
-    """
-    network = getattr(encoder, "library", None) or getattr(encoder, "model", None)
-    if network is None:
-        return b""
-    # some sixteen numbers of each tensor, evenly spread: (numbers,)
-    weights = [weight.detach().reshape(-1) for weight in network.parameters()]
-    some = [weight[:: max(1, len(weight) // 16)].float() for weight in weights]
-    settings = [getattr(encoder, name, None) for name in ("pooling", "normalize", "max_length")]
-    return torch.cat(some).cpu().numpy().tobytes() + repr(settings).encode()
