@@ -343,18 +343,21 @@ class TestNotebook4(Search):
         """The k that is written next to its slider."""
         return int(control(box, "k =").locator("input").input_value())
 
-    def bars(self, box):
+    def rows(self, box):
         rows = "rows => rows.map(r => [r.cells[0].innerText, r.cells[2].innerText])"
-        return dict(box.locator("tr").evaluate_all(rows))
+        return box.locator("tr").evaluate_all(rows)
+
+    def bars(self, box):
+        return dict(self.rows(box))
 
     def right(self, box, words, logits):
         """Whether bars and figures are what the plain function says for what the sliders say."""
         temperature, top_p = (float(readout(box, label)) for label in ("temperature", "top-p"))
         state = widgets.sampling.apply_settings(logits, temperature, self.k(box), top_p)
-        found = self.bars(box)
-        numbers = [float(p) for p in found.values()]
+        found = self.rows(box)
+        numbers = [float(p) for _, p in found]
         return (
-            list(found) == [words[i] for i in state["shown"]]
+            [word for word, _ in found] == [words[i] for i in state["shown"]]
             and np.allclose(numbers, state["probabilities"][state["shown"]], atol=0.0051)
             and f"kept {state['kept']:,} of {len(words):,}" in text_of(box)
         )
@@ -406,23 +409,40 @@ class TestNotebook4(Search):
         drawn = re.compile(r"^(?:(?:mat|sofa)(?: · )?){20}$", re.M)
         eventually(lambda: text_of(explorer), lambda text: drawn.search(text) is not None)
 
-    def test_typed_sentence_changes_the_bars(self, explorer):
+    def test_typed_text_changes_the_bars(self, explorer):
         self.choose(explorer, NOTES)
-        for sentence in ("He drank a cup of [MASK].", "The [MASK] barked all night."):
-            write(explorer, "sentence", sentence)
-            logits = masked.mask_logits(sentence)
-            eventually(lambda logits=logits: self.right(explorer, *logits), True)
+        for text in ("He drank a cup of [MASK].", "The opposite of hot is"):
+            write(explorer, "your text", text)
+            words, logits = widgets.sampling.text_logits(text)
+            words = [widgets.sampling.readable(word) for word in words]
+            eventually(lambda words=words, z=logits: self.right(explorer, words, z), True)
+
+    def test_it_writes_on_word_by_word_until_stopped(self, explorer):
+        write(explorer, "your text", f"A tale of {EVIL} is")
+        eventually(lambda: "SmolLM2 goes on" in text_of(explorer), True)
+        texts = explorer.locator(".written-text")
+        before = texts.count()
+        button = explorer.get_by_role("button", name="Write on")
+        stop = explorer.get_by_role("button", name="Stop")
+        seen = []
+        for change in (lambda: stop.click(), lambda: press(explorer, "temperature", "ArrowLeft")):
+            button.click()
+            for least in (5, 30):  # it grows while one looks
+                eventually(lambda n=least: len(texts.first.locator("b").text_content()) > n, True)
+            assert button.is_disabled()
+            change()
+            eventually(lambda: (button.is_enabled(), stop.is_disabled()), (True, True))
+            seen.append(texts.first.text_content())
+        assert "tokens, stopped" in seen[0] and "stopped, as a setting changed" in seen[1]
+        assert texts.count() == min(before + 2, 6) and seen[0] == texts.nth(1).text_content()
 
     def test_nonsense_gets_a_plain_message(self, explorer):
         exactly_one = "write exactly one [MASK]"
-        for text, words in (
-            (EVIL, exactly_one), ("", "is empty"), ("no gap", exactly_one),
-            ("[MASK] [MASK]", exactly_one),
-        ):  # fmt: skip
-            write(explorer, "sentence", text)
+        for text, words in (("", "is empty"), ("[MASK] [MASK]", exactly_one)):
+            write(explorer, "your text", text)
             eventually(lambda: text_of(explorer), lambda shown, words=words: words in shown)
         sentence = f"{EVIL} [MASK]"
-        write(explorer, "sentence", sentence)
+        write(explorer, "your text", sentence)
         logits = masked.mask_logits(sentence)
         eventually(lambda: self.right(explorer, *logits), True)
         before = readout(explorer, "temperature")
