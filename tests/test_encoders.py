@@ -16,7 +16,7 @@ import pytest
 import torch
 from tiny_bert import SENTENCES, save_tiny_bert
 
-from course_utils import encoders
+from course_utils import encoders, training
 from course_utils.attention import attention_maps
 from course_utils.internal import hub
 
@@ -253,6 +253,17 @@ def test_a_save_is_whole_or_not_there(request, tmp_path, monkeypatch, source):
         assert list(tmp_path.iterdir()) == []
     assert encoders.load(encoder.save(tmp_path / "saved")).fingerprint == encoder.fingerprint
     assert [path.name for path in tmp_path.iterdir()] == ["saved"]
+
+
+@pytest.mark.parametrize("save", ["encoder", "my model"])
+def test_a_full_disk_leaves_nothing_and_says_so(tiny, tmp_path, monkeypatch, full_disk, save):
+    monkeypatch.setenv("COURSE_MODELS", str(tmp_path))
+    with full_disk(), pytest.raises(Exception, match="too large|No space") as error:
+        if save == "encoder":
+            tiny.save(tmp_path / "saved")
+        else:
+            training.save_new(tiny, "mine")
+    assert "Nothing was saved in" in error.value.__notes__[0] and list(tmp_path.iterdir()) == []
 
 
 def test_save_does_not_replace_a_file(tiny, tmp_path):
@@ -492,6 +503,11 @@ class TestBadTexts:
     def test_what_has_no_order_or_no_texts(self, encoder, table):
         with pytest.raises(TypeError, match="must be a list of strings, not a .*choose one column"):
             encoder.encode(table)
+
+    @pytest.mark.parametrize("one", [np.array("a text"), np.array(3), 3, None])
+    def test_what_is_no_list(self, encoder, one):
+        with pytest.raises(TypeError, match="texts must be a list of strings, not "):
+            encoder.encode(one)
 
     def test_broken_character(self, encoder):
         with pytest.raises(ValueError, match=r"texts\[1\] has a broken character at position 4"):

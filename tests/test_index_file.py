@@ -198,6 +198,17 @@ def test_a_file_that_is_no_index_is_not_overwritten(tmp_path):
     assert path.read_text() == "id,text\n1,mine\n" and os.listdir(tmp_path) == ["questions.csv"]
 
 
+@pytest.mark.parametrize("kind", [Index, HnswIndex, IvfPqIndex, QdrantIndex])
+def test_a_full_disk_leaves_the_old_file_and_says_so(kind, tmp_path, full_disk):
+    path = made(kind).save(tmp_path / "bank")
+    before = path.read_bytes()
+    larger = kind(Stub(), [f"text {i}" for i in range(2000)], vectors(2000))
+    with full_disk(), pytest.raises(OSError) as error:
+        larger.save(path)
+    assert "bank was not written; what was there before is unchanged" in error.value.__notes__[0]
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["bank"]
+
+
 @posix
 def test_a_link_stays_and_its_target_is_renewed(tmp_path):
     (tmp_path / "real").mkdir()

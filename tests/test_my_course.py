@@ -163,6 +163,31 @@ def test_a_glossary_that_the_student_changed_stays(course):
     assert (course.folder / "glossary.md").read_text() == "my notes"
 
 
+@pytest.mark.parametrize("place", ["glossary.md", ".editions/glossary.md"])
+def test_a_glossary_that_was_cut_off_is_brought_again(course, monkeypatch, full_disk, place):
+    source = my_course.ROOT / "notebooks" / "glossary.md"
+    source.write_text("one")
+    course.start()
+    source.write_text("two " * 5000)
+    write = my_course._write
+
+    def cut(path, content):  # no room just when this file is written
+        if path == course.folder / place:
+            with full_disk():
+                write(path, content)
+        write(path, content)
+
+    monkeypatch.setattr(my_course, "_write", cut)
+    with pytest.raises(OSError):
+        course.start()
+    assert not [path for path in course.folder.rglob("*.part")]
+    monkeypatch.setattr(my_course, "_write", write)
+    for text in (source.read_text(), "three"):
+        source.write_text(text)
+        course.start()
+        assert (course.folder / "glossary.md").read_text() == text
+
+
 def test_a_merge_changes_none_of_its_notebooks():
     base, mine = notebook(a="1"), notebook(a="1", x="own")
     new = notebook(a="2")

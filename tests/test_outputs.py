@@ -39,6 +39,18 @@ def test_outputs_are_stored_without_what_varies(path, monkeypatch):
     assert nb.metadata.language_info == {"name": "python"}
 
 
+def test_a_full_disk_leaves_the_notebook(path, monkeypatch, full_disk):
+    before = path.read_bytes()
+    long = executed(path, lambda: None)
+    monkeypatch.setattr("nbclient.NotebookClient", long)
+    monkeypatch.setattr(outputs, "clean", lambda nb: nb.metadata.update(long="x" * 2**15))
+    monkeypatch.setenv("COURSE_MODELS", str(path.parent))
+    with full_disk(), pytest.raises(SystemExit, match="a.ipynb: .*File too large"):
+        outputs.main([str(path)])
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["a.ipynb"]
+
+
 def test_what_somebody_saved_meanwhile_stays(path, monkeypatch):
     newer = new_notebook(cells=[new_code_cell("my new sentence")])
     saved = executed(path, lambda: nbformat.write(newer, path))

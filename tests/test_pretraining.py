@@ -18,6 +18,8 @@ from course_utils.pretraining import __main__ as command
 from course_utils.pretraining import data, model, train
 from course_utils.pretraining.data import CLS, MASK, PAD, SEP, SPECIAL
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 WORDS = "the a cat dog bird sat ran saw big small red river bank house of on by with".split()
 TINY = ["--layers", "1", "--hidden", "32", "--heads", "2", "--positions", "32", "--seq-len", "16"]
 TINY += ["--vocab-size", "120", "--batch", "8", "--micro-batch", "4", "--short-len", "16"]
@@ -179,6 +181,16 @@ def test_training_learns_and_its_result_loads_by_name(corpus, tmp_path):
     assert b'"F16"' in stored and b'"F32"' not in stored
     embeddings = encoders.load(str(tmp_path / "model")).encode(["the cat sat by the river"])
     assert embeddings.shape == (1, 32) and np.isfinite(embeddings).all()
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(corpus, tmp_path, full_disk):
+    run(corpus, tmp_path, "--tokens", "6000", "--stop-after", "1")
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with full_disk(), pytest.raises(OSError, match="is the disk full|File too large"):
+        run(corpus, tmp_path, "--tokens", "6000", "--stop-after", "3")
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    again = run(corpus, tmp_path, "--tokens", "6000", "--stop-after", "3")
+    assert again["state"]["step"] == 3
 
 
 def test_a_lower_learning_rate_counts_when_a_run_goes_on(corpus, tmp_path):

@@ -47,8 +47,9 @@ def write(path: str | Path, meta: dict, parts: dict[str, bytes]) -> Path:
             os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
         # everything is on the disk: take the name in one step
         os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        error.add_note(f"{path} was not written; what was there before is unchanged.")
         raise
     return Path(path)
 

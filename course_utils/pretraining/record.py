@@ -38,7 +38,11 @@ def keep_settings(args: argparse.Namespace, path: Path) -> None:
 
 def save_checkpoint(state: dict, path: Path) -> None:
     """``torch.save`` to a temporary file next to ``path``, then rename: never half a checkpoint."""
-    torch.save(state, path.with_suffix(".tmp"))
+    try:
+        torch.save(state, path.with_suffix(".tmp"))
+    except RuntimeError as error:  # torch's words for a full disk are a riddle
+        path.with_suffix(".tmp").unlink(missing_ok=True)
+        raise OSError(f"{path} cannot be written, the last one stays: is the disk full?") from error
     os.replace(path.with_suffix(".tmp"), path)
 
 

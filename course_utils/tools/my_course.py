@@ -130,22 +130,30 @@ def _free(path: Path) -> Path:
     return free
 
 
-def _write(path: Path, nb) -> None:
-    """Write a notebook in one step, so that a stop in the middle leaves the old one."""
+def _write(path: Path, content) -> None:
+    """Write a notebook, or a text's bytes, in one step: after a stop the old file is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    nbformat.write(nb, part)
-    os.replace(part, path)
+    try:
+        if isinstance(content, bytes):
+            part.write_bytes(content)
+        else:
+            nbformat.write(content, part)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _bring_text(path: Path, folder: Path) -> None:
     """Copy a text next to the notebooks; one that the student changed stays."""
     mine, given = folder / path.name, folder / ".editions" / path.name
-    if mine.exists() and not (given.is_file() and mine.read_bytes() == given.read_bytes()):
+    # what the course gave: last time, or now (an earlier start was cut off)
+    known = [place.read_bytes() for place in (given, path) if place.is_file()]
+    if mine.exists() and mine.read_bytes() not in known:
         return
-    given.parent.mkdir(parents=True, exist_ok=True)
-    for place in (given, mine):
-        place.write_bytes(path.read_bytes())
+    for place in (mine, given):
+        _write(place, path.read_bytes())
 
 
 def prepare(root: Path | None = None) -> Path:

@@ -34,11 +34,13 @@ def run(path: Path) -> None:
     client.execute()
     clean(notebook)
     new = path.with_suffix(".tmp")
-    nbformat.write(notebook, new)
-    if path.read_bytes() != before:
-        new.unlink()
-        raise RuntimeError(f"somebody saved {path} while it ran: kept, run this again")
-    os.replace(new, path)
+    try:
+        nbformat.write(notebook, new)
+        if path.read_bytes() != before:
+            raise RuntimeError(f"somebody saved {path} while it ran: kept, run this again")
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def clean(notebook) -> None:
@@ -68,7 +70,7 @@ def main(names: list[str]) -> None:
             print("running", path, flush=True)
             try:
                 run(path)
-            except RuntimeError as error:  # also a cell that stops
+            except (RuntimeError, OSError) as error:  # also a cell that stops; a full disk
                 changed.append(f"{path}: {error}")
     if changed:
         sys.exit("\n".join(changed))
