@@ -105,7 +105,7 @@ def _draws(statistic, columns: list[np.ndarray], n: int, rng: np.random.Generato
 def accuracy(predicted, gold) -> float:
     """Share of equal entries of two equally long lists, in [0, 1]: NLI accuracy, among others.
 
-    Raises ValueError for unequal lengths, empty lists, and names compared with numbers.
+    Raises ValueError for unequal lengths, no or missing labels, and names compared with numbers.
     """
     predicted, gold = np.asarray(predicted), np.asarray(gold)
     if predicted.shape != gold.shape or predicted.size == 0 or predicted.ndim == 0:
@@ -113,6 +113,9 @@ def accuracy(predicted, gold) -> float:
     # numpy calls "1" and 1 different, and would say nothing
     if (predicted.dtype.kind in "US") != (gold.dtype.kind in "US"):
         raise ValueError("one list holds names, the other numbers: use the same labels in both")
+    # NaN is not equal to itself
+    if any(label is None or label != label for label in [*predicted.flat, *gold.flat]):
+        raise ValueError("a label is missing (NaN or None): leave such rows out")
     return float((predicted == gold).mean())
 
 

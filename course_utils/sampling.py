@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_utils.internal.checks import check_at_least_1, check_top_k
+from course_utils.internal.checks import as_array, check_at_least_1, check_top_k
 
 
 def log_softmax(logits, temperature: float = 1.0) -> np.ndarray:
@@ -172,9 +172,12 @@ def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
 
 def check_temperature(temperature: float) -> float:
     """The temperature as float; ValueError unless it is a finite number above 0."""
-    if not np.isscalar(temperature) or not np.isfinite(temperature) or temperature <= 0:
+    # one number, also as an array or tensor without a dimension
+    number = np.asarray(temperature)
+    right = number.ndim == 0 and number.dtype.kind in "iuf"
+    if not right or not np.isfinite(number) or number <= 0:
         raise ValueError(
-            f"temperature must be a finite number above 0; got {temperature}. "
+            f"temperature must be a finite number above 0; got {temperature!r}. "
             "For the limit T -> 0 use greedy(logits)"
         )
     return float(temperature)
@@ -189,7 +192,7 @@ def check_top_p(p: float) -> float:
 
 def check_logits(logits) -> np.ndarray:
     """The logits as float64 ``(..., vocab)``; ValueError says what is wrong and where."""
-    logits = np.asarray(logits, dtype=np.float64)
+    logits = as_array(logits).astype(np.float64)
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ValueError(f"logits must be (..., vocab) with at least one logit; got {logits.shape}")
     # the largest logit of each row; NaN where the row has one anywhere
@@ -208,7 +211,7 @@ def check_logits(logits) -> np.ndarray:
 
 def check_probabilities(probabilities) -> np.ndarray:
     """The probabilities as float64 ``(..., vocab)``; ValueError unless rows are distributions."""
-    probabilities = np.asarray(probabilities, dtype=np.float64)
+    probabilities = as_array(probabilities).astype(np.float64)
     if probabilities.ndim == 0 or not (probabilities >= 0).all():
         raise ValueError("probabilities must be (..., vocab), none negative and none NaN")
     if not np.allclose(probabilities.sum(axis=-1), 1, atol=1e-4):

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from course_utils.internal.checks import as_array
+
 
 def normalize(vectors) -> np.ndarray:
     """Each row of ``vectors (n, d)`` divided by its length; zero rows stay zero. Float array.
 
     Raises ValueError when the input is not two-dimensional or holds NaN or infinity.
     """
-    vectors = np.asarray(vectors)
-    # whole numbers become float64; float32 stays float32
+    vectors = as_array(vectors)
+    # whole numbers become float64; float32 stays float32, and float16 is too coarse to add up
+    if vectors.dtype == np.float16:
+        vectors = vectors.astype(np.float32)
     if not np.issubdtype(vectors.dtype, np.floating):
         vectors = vectors.astype(np.float64)
     if vectors.ndim != 2:

@@ -101,6 +101,8 @@ def _batches(n: int, batch_size: int, epochs: int, seed: int) -> Iterator[list[i
 
 def _step(optimizer: torch.optim.Optimizer, loss: torch.Tensor, step: int) -> float:
     """One step of training; returns the loss. All errors come before the weights change."""
+    if not getattr(loss, "requires_grad", False):
+        raise ValueError("the loss has no gradient: make vectors with encoder.embed, not encode")
     value = loss.item()
     if not math.isfinite(value):
         shown = "NaN" if math.isnan(value) else value

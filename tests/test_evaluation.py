@@ -224,6 +224,13 @@ def test_accuracy_refuses_names_compared_with_numbers():
         evaluation.accuracy([0, 1], ["0", "1"])
 
 
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_accuracy_refuses_missing_labels(missing):
+    for pair in ([[1, missing], [1, 2]], [[1, 2], [1, missing]]):
+        with pytest.raises(ValueError, match="a label is missing"):
+            evaluation.accuracy(*pair)
+
+
 @pytest.mark.parametrize("hits", [[0, 1], [-1], [1, np.nan], [1.5], [[1, 2]], ["1"], [True]])
 @pytest.mark.parametrize("score", [evaluation.mrr, lambda hits: evaluation.recall_at_k(hits, 1)])
 def test_what_is_no_rank_is_refused(score, hits):
@@ -245,6 +252,8 @@ def test_recall_errors():
         evaluation.recall_at_k([1, 2], 0)
     with pytest.raises(ValueError, match="k must be at least 1; got 0"):
         evaluation.ndcg_at_k([[1.0]], ["a"], ["a"], 0)
+    with pytest.raises(ValueError, match="k must be a whole number; got 1.5"):
+        evaluation.recall_at_k([1, 2], 1.5)
 
 
 @pytest.mark.parametrize("score", [evaluation.mrr, lambda hits: evaluation.recall_at_k(hits, 1)])

@@ -100,6 +100,13 @@ def test_quora_with_an_open_quote_is_refused(write):
         datasets.load_questions(write("q.tsv", head.replace("1\n", "yes\n")))
 
 
+@pytest.mark.parametrize("end, sign", [(".tsv", "\t"), (".csv", ",")])
+def test_a_text_may_be_a_whole_document(write, end, sign):
+    long = "a word or two " * 20_000
+    path = write(f"long{end}", f"group{sign}text\ng{sign}{long}\n")
+    assert datasets.load_questions(path)["text"] == [long]
+
+
 def test_a_bank_of_ones_own_with_tabs(write):
     path = write("mine.tsv", "id\tgroup\ttext\n1\tg\tHow?\n2\tg\tIn what way?\n")
     assert datasets.load_questions(path)["group"] == ["g", "g"]

@@ -272,6 +272,21 @@ def test_a_numpy_integer_is_a_whole_number():
     assert np.isfinite(sampling.top_k([1.0, 2.0, 3.0], np.int64(2))).sum() == 2
 
 
+@pytest.mark.parametrize("one", [np.float32, np.array, torch.tensor])
+def test_a_temperature_may_be_an_array_of_one_number(one):
+    assert sampling.softmax([1, 3], one(2.0)).round(2).tolist() == [0.27, 0.73]
+
+
+@pytest.mark.parametrize("temperature", ["1", None, True, [1.0], np.array([1.0])])
+def test_a_temperature_is_one_number(temperature):
+    with pytest.raises(ValueError, match="temperature must be a finite number above 0; got "):
+        sampling.softmax([1, 3], temperature)
+
+
+def test_logits_may_be_bfloat16():
+    assert sampling.softmax(torch.tensor([1, 3]).bfloat16()).round(2).tolist() == [0.12, 0.88]
+
+
 @pytest.mark.parametrize("temperature", [0, 0.0, -1, np.inf, -np.inf, np.nan])
 @pytest.mark.parametrize("function", [sampling.softmax, sampling.log_softmax])
 def test_temperature_must_be_finite_and_above_0(function, temperature):

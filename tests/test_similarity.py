@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -69,6 +70,13 @@ def test_integers_are_vectors_too():
     assert cosine_similarity([[3, 4]], [[4, 3], [-3, -4]]).tolist() == [[0.96, -1.0]]
     small = np.array([[100, 100]], dtype=np.int8)  # 100 * 100 does not fit into int8
     np.testing.assert_allclose(cosine_similarity(small, small), [[1.0]])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_tensors_of_every_precision_are_vectors_too(dtype):
+    a = torch.randn(20, 384, generator=torch.Generator().manual_seed(0)).to(dtype)
+    found, wanted = cosine_similarity(a, a), sklearn_cosine(a.double().numpy())
+    assert found.dtype == np.float32 and np.abs(found - wanted).max() <= 1e-6
 
 
 def test_the_input_is_not_changed():

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,8 @@ from tiny_bert import SENTENCES, save_tiny_bert
 from course_utils import encoders, search, training
 from course_utils.internal import my_models
 from course_utils.training import train
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def line(seed=0):
@@ -162,6 +165,12 @@ class TestErrors:
         with pytest.raises(ValueError, match="epochs and batch_size must be 1 or more"):
             train(lambda *_: weight.sum(), ([1],), [weight], **options)
 
+    @pytest.mark.parametrize("loss", [1.0, torch.tensor(1.0), np.float32(1)])
+    def test_a_loss_without_a_gradient(self, loss):
+        weight = torch.zeros(1, requires_grad=True)
+        with pytest.raises(ValueError, match="no gradient: make vectors with encoder.embed"):
+            train(lambda *_: loss, ([1],), [weight], show_progress=False)
+
     def test_no_parameters(self):
         with pytest.raises(ValueError, match="empty parameter list"):
             train(lambda *_: torch.zeros(1), ([1],), [])
@@ -248,6 +257,7 @@ def test_columns_are_read_by_position(kind):
     [
         {"sentence1": ["a"], "sentence2": ["b"]}, {("a",), ("b",)}, "ab", pd.DataFrame({"a": [1]}),
         (["a"], "b"), (["a"], {"b"}), (["a"], {"b": 1}), (["a"], 3), None,
+        (["a"], np.array(3)), (["a"], torch.tensor(3)),
     ],
     ids=lambda columns: str(columns)[:20].replace("\n", " "),
 )  # fmt: skip
@@ -438,6 +448,13 @@ def test_names(folder, name):
     for call in (training.newest, lambda name: training.save_new(Note("x"), name)):
         with pytest.raises(ValueError, match="cannot be a model's name: use letters"):
             call(name)
+    assert not folder.exists()
+
+
+def test_what_has_no_weights_is_not_saved(folder):
+    glove = SimpleNamespace(name="glove")
+    with pytest.raises(TypeError, match="glove has no weights to train or save: load it by its"):
+        training.save_new(glove, "a")
     assert not folder.exists()
 
 

@@ -7,6 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 
+def as_array(values) -> np.ndarray:
+    """``values`` as an array; tensors in bfloat16 too, for which numpy has no type."""
+    if str(getattr(values, "dtype", "")) == "torch.bfloat16":
+        values = values.float()
+    return np.asarray(values)
+
+
 def check_strings(texts: Sequence[str]) -> list[str]:
     """``texts`` as a list; TypeError unless they are strings, which may be empty here."""
     texts = list(texts)
@@ -28,6 +35,8 @@ def check_top_k(top_k: int, n: int, what: str) -> int:
 
 
 def check_at_least_1(value: int, name: str) -> None:
-    """ValueError, which names the setting, unless it is 1 or more."""
+    """ValueError, which names the setting, unless it is a whole number, 1 or more."""
     if not value >= 1:
         raise ValueError(f"{name} must be at least 1; got {value}")
+    if value % 1:
+        raise ValueError(f"{name} must be a whole number; got {value}")

@@ -21,7 +21,9 @@ def _as_list(values, what: str) -> list:
     """``values`` in their order; TypeError for what has another order or none."""
     # a dict would give its keys, a table its column names, a string its letters
     table = hasattr(values, "columns") or hasattr(values, "column_names")
-    if table or isinstance(values, str | bytes | Mapping | Set) or not hasattr(values, "__iter__"):
+    # and an array without a dimension is one number, though it has "__iter__"
+    single = not hasattr(values, "__iter__") or getattr(values, "shape", None) == ()
+    if table or single or isinstance(values, str | bytes | Mapping | Set):
         raise TypeError(
             f"{what} must be a list, not {type(values).__name__}: give the columns one by one, "
             'such as (data["premise"], data["hypothesis"], labels)'

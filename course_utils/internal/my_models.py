@@ -28,6 +28,8 @@ def save_new(encoder, name: str) -> Path:
     Raises ValueError for a name with other than letters, digits, ``-`` and ``_``.
     """
     number = max(_saved(name), default=0)
+    if not hasattr(encoder, "save"):
+        raise TypeError(f"{encoder.name} has no weights to train or save: load it by its name")
     parent = models_folder()
     parent.mkdir(parents=True, exist_ok=True)
     _sweep(parent)

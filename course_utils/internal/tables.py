@@ -6,6 +6,9 @@ import csv
 import io
 from pathlib import Path
 
+# The largest cell that may be: a whole document. (What a C long holds on every system.)
+csv.field_size_limit(2**31 - 1)
+
 
 def read_text(path: Path) -> str:
     """A UTF-8 file's text, line ends as ``\\n``; ValueError names the first line that is not UTF-8.

@@ -19,7 +19,8 @@ def check_texts(texts: Sequence[str]) -> list[str]:
             f"texts must be a list of strings, not a {type(texts).__name__}: "
             'choose one column, such as table["text"], or write list(…) in the order you want'
         )
-    if not hasattr(texts, "__iter__"):
+    # an array of one text without a dimension has "__iter__", and cannot be read
+    if not hasattr(texts, "__iter__") or getattr(texts, "shape", None) == ():
         raise TypeError(f"texts must be a list of strings, not {texts!r}")
     texts = list(texts)
     if not texts:
