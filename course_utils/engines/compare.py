@@ -29,8 +29,8 @@ def judge(
     ValueError when the bank holds nothing of a query's group.
     """
     groups, bank_groups = np.asarray(groups), np.asarray(bank_groups)
-    # the ten best of each query, ties by place: (q, n) -> (q, 10)
-    nearest = np.argsort(-score(queries), axis=1, kind="stable")[:, :10]
+    # the ten best of each query, ties by place: (q, n) -> (q, 10); a copy, so that the rest can go
+    nearest = np.argsort(-score(queries), axis=1, kind="stable")[:, :10].copy()
     right = bank_groups[nearest] == groups[:, None]
     # how many right answers there are: nDCG compares with all of them in the first places
     there = (groups[:, None] == bank_groups).sum(axis=1)
