@@ -11,7 +11,9 @@ PY     := .venv/bin/python
 STAMP  := .venv/.installed
 
 # An active environment, a search path or pip settings of the caller's must not leak into ours.
-unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH MPLBACKEND PIP_TARGET PIP_PREFIX PIP_ROOT
+# (PYTHONOPTIMIZE takes every assert away, PYTHONSTARTUP runs the caller's own file in kernels.)
+unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONSTARTUP MPLBACKEND
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_NO_DEPS PIP_CONSTRAINT PIP_DRY_RUN
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -86,7 +88,7 @@ help:
 # ---- The environment: course_utils/tools/environment.py ---------------------------------------
 
 # (Before make 4.4 a $(shell) gets the caller's variables in spite of unexport.)
-ifneq ($(shell PYTHONPATH= PYTHONHOME= $(PY) -P course_utils/tools/environment.py --works 2>/dev/null),yes)
+ifneq ($(shell PYTHONPATH= PYTHONHOME= PYTHONOPTIMIZE= $(PY) -P course_utils/tools/environment.py --works 2>/dev/null),yes)
 $(STAMP): FORCE
 endif
 

@@ -1,5 +1,6 @@
 """The environment that make keeps: what is right is left alone, what fails says why."""
 
+import json
 import os
 import re
 import shutil
@@ -107,10 +108,21 @@ def test_another_pythons_settings_do_not_reach_in(tmp_path, monkeypatch):
     (tmp_path / "course_utils").mkdir()
     (tmp_path / "course_utils" / "__init__.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setenv("PIP_USER", "1")
+    ours = {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    kept = {"PIP_INDEX_URL": "https://packages.example", "PIP_CERT": "/own.pem"}
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    for name in ("USER", "TARGET", "NO_DEPS", "CONSTRAINT", "DRY_RUN", "REQUIREMENT", "PYTHON"):
+        monkeypatch.setenv(f"PIP_{name}", "1")
+    for name, value in kept.items():
+        monkeypatch.setenv(name, value)
+    for name in ("PYTHONOPTIMIZE", "PYTHONSTARTUP"):
+        monkeypatch.setenv(name, "2")
     monkeypatch.setattr(environment, "PYTHON", Path(sys.executable))
-    seen = "import os, sys; sys.exit('PYTHONPATH' in os.environ or os.environ['PIP_USER'] != '0')"
-    assert environment.run("-c", seen).returncode == 0
+    seen = "import json, os, sys; print(json.dumps(dict(os.environ)), file=sys.stderr)"
+    env = json.loads(environment.run("-c", seen).stderr)
+    assert {name: value for name, value in env.items() if name[:4] == "PIP_"} == ours | kept
+    assert not {"PYTHONPATH", "PYTHONOPTIMIZE", "PYTHONSTARTUP"} & env.keys()
     if os.path.samefile(sys.prefix, environment.ROOT / ".venv"):
         assert environment.venv_works()
 
@@ -146,6 +158,17 @@ def test_make_help_lists_every_target():
     command = ["make", "--no-print-directory", "help"]  # these tests may run under make themselves
     done = subprocess.run(command, cwd=environment.ROOT, capture_output=True, text=True)
     assert {line.split()[1] for line in done.stdout.splitlines()} == targets
+
+
+@HAS_MAKE
+def test_a_python_without_asserts_is_not_used():
+    """PYTHONOPTIMIZE would take every check out of the tests, unseen."""
+    command = ["make", "-f", "-", "--no-print-directory", "seen"]
+    text = (environment.ROOT / "Makefile").read_text(encoding="utf-8")
+    text += "\nseen:\n\t@echo [$$PYTHONOPTIMIZE$$PYTHONSTARTUP]\n"
+    env = os.environ | {"PYTHONOPTIMIZE": "2", "PYTHONSTARTUP": "x"}
+    told = {"input": text, "cwd": environment.ROOT, "env": env, "text": True}
+    assert subprocess.run(command, capture_output=True, **told).stdout == "[]\n"
 
 
 @HAS_MAKE

@@ -26,6 +26,11 @@ STAMP = VENV / ".installed"
 PINS = ("requirements.txt", "requirements-models.txt", "constraints.txt", "pyproject.toml")
 NEEDED = ("pip", "jupyterlab", "pytest", "nbval", "torch", "transformers")
 NEEDED_GB = 3
+# What the caller's pip settings may say: where packages come from. How they are installed is ours.
+PIP_KEPT = re.compile(
+    "PIP_(INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|PROXY|CERT|CLIENT_CERT"
+    "|CACHE_DIR|NO_CACHE_DIR|TIMEOUT|DEFAULT_TIMEOUT|RETRIES|KEYRING_PROVIDER|CONFIG_FILE)"
+)
 # Packages that come in one build for each kind of processor: no single version fits all machines.
 BY_PROCESSOR = re.compile(r"^(torch|triton|nvidia-.*|cuda-.*)$")
 
@@ -43,8 +48,9 @@ def works() -> bool:
 
 def run(*command) -> subprocess.CompletedProcess:
     """Run .venv's Python, away from whatever Python and pip settings the caller has."""
-    hidden = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT")
+    hidden = ("PYTHONPATH", "PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONSTARTUP", "VIRTUAL_ENV")
     env = {name: value for name, value in os.environ.items() if name not in hidden}
+    env = {n: v for n, v in env.items() if n[:4] != "PIP_" or PIP_KEPT.fullmatch(n)}
     env |= {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_REQUIRE_VIRTUALENV": "0"}
     return subprocess.run([PYTHON, *command], cwd=ROOT, env=env, text=True, stderr=subprocess.PIPE)
 
@@ -166,7 +172,7 @@ def constraints() -> str:
 
 
 def main(arguments=None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--works", action="store_true", help="is this Python's environment right?")
     parser.add_argument("--quiet", action="store_true", help="say it by the exit status only")
     parser.add_argument("--pins", action="store_true", help="write the tested versions")
