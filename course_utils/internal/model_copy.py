@@ -8,15 +8,15 @@ is there whole or not at all. A digest in the header covers everything, the sour
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import warnings
-from contextlib import redirect_stderr, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from huggingface_hub import cached_assets_path
+from IPython.utils.capture import capture_output
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
@@ -61,7 +61,8 @@ def copy_path() -> Path:
 
 def convert(folder: Path) -> tuple[dict, dict]:
     """The package's GGUF file as ``(parts, weights)``: texts, and float16 tensors by name."""
-    with hub.quiet(), redirect_stderr(io.StringIO()):  # two progress bars that cannot be turned off
+    # two progress bars cannot be turned off; in a notebook they are widgets
+    with hub.quiet(), capture_output(stdout=False):
         tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=FILE)
         network = AutoModelForCausalLM.from_pretrained(folder, gguf_file=FILE, dtype=torch.float16)
     # how the file was packed is no part of the unpacked network
