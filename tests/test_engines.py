@@ -1,7 +1,8 @@
 """Every engine of search keeps to one interface; the approximate ones find nearly everything.
 
 ``TestConformance`` runs over exact search, HNSW, IVF-PQ and Qdrant in memory and over a
-connection, to a stand-in on this machine. Where QDRANT_URL is set it also runs on that server.
+connection, to a stand-in on this machine. Where QDRANT_URL is set it also runs on that server or
+cluster, with QDRANT_SHARDS parts (2) that are each kept QDRANT_REPLICAS times (1).
 """
 
 import json
@@ -29,6 +30,10 @@ from course_utils.internal.texts import check_texts
 from course_utils.search import Hit, Index
 
 SERVER = os.environ.pop("QDRANT_URL", None)  # the other tests are not to use it
+PARTS = {
+    "shard_number": int(os.environ.get("QDRANT_SHARDS", 2)),
+    "replication_factor": int(os.environ.get("QDRANT_REPLICAS", 1)),
+}
 KINDS = {
     "exact": Index,
     "hnsw": HnswIndex,
@@ -72,7 +77,8 @@ def kind(request, monkeypatch):
 
 @pytest.fixture
 def index(kind):
-    made = kind.build(Letters(), BANK)
+    on_server = kind is QdrantIndex and SERVER and os.environ.get("QDRANT_URL") == SERVER
+    made = kind.build(Letters(), BANK, **(PARTS if on_server else {}))
     yield made
     if SERVER and getattr(made, "url", None) == SERVER:
         made.client.delete_collection(made.collection)
@@ -504,6 +510,16 @@ def test_options_and_effort_reach_the_server(stand_in, monkeypatch):
     made = [body for method, path, body in stand_in.requests if (method, path) == ("PUT", [])][-1]
     assert (made["shard_number"], made["replication_factor"]) == (6, 2)
     assert stand_in.requests[-1][2]["searches"][0]["params"]["hnsw_ef"] == 99
+
+
+@pytest.mark.skipif(not SERVER, reason="needs a real server: set QDRANT_URL")
+def test_a_real_server_makes_the_shards_and_replicas():
+    index = QdrantIndex.build(Letters(), BANK, url=SERVER, **PARTS)
+    try:
+        made = index.client.get_collection(index.collection).config.params
+        assert {name: getattr(made, name) for name in PARTS} == PARTS
+    finally:
+        index.client.delete_collection(index.collection)
 
 
 @pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
