@@ -104,6 +104,27 @@ def test_the_true_reason_is_the_last_word(course, monkeypatch, change, reason):
     assert reason in environment.why_no_venv()
 
 
+def test_somebody_elses_environment_is_not_cleared(tmp_path, monkeypatch):
+    """On a shared machine, where a student may neither write nor run the teacher's Python."""
+    monkeypatch.setattr(environment, "ROOT", tmp_path)
+    monkeypatch.setattr(environment, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(environment, "PYTHON", tmp_path / ".venv" / "python")
+    environment.VENV.mkdir()
+    environment.PYTHON.touch()
+    refused = PermissionError(13, "Permission denied")
+
+    def stat(path, **_):
+        raise refused
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.stat", stat)
+        assert not environment.can_be_kept() and not environment.venv_works()
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(SystemExit, match="copy the course to a folder of your own"):
+        environment.make_venv()
+    assert environment.PYTHON.exists()
+
+
 def test_another_pythons_settings_do_not_reach_in(tmp_path, monkeypatch):
     (tmp_path / "course_utils").mkdir()
     (tmp_path / "course_utils" / "__init__.py").touch()

@@ -57,13 +57,13 @@ def run(*command) -> subprocess.CompletedProcess:
 
 def venv_works() -> bool:
     """Whether .venv has all that the course needs, and this checkout's own package."""
-    return PYTHON.is_file() and run("-P", __file__, "--works", "--quiet").returncode == 0
+    return os.path.isfile(PYTHON) and run("-P", __file__, "--works", "--quiet").returncode == 0
 
 
 def can_be_kept() -> bool:
     """Whether .venv's own Python and pip run; without its pyvenv.cfg it would be the system's."""
     ours = "import pip, sys; sys.exit(sys.prefix == sys.base_prefix or sys.version_info < (3, 11))"
-    return PYTHON.is_file() and run("-c", ours).returncode == 0
+    return os.path.isfile(PYTHON) and run("-c", ours).returncode == 0
 
 
 def state() -> str:
@@ -77,6 +77,8 @@ def state() -> str:
 
 def make_venv() -> None:
     """A new, empty .venv. Exits with the likely reason where that fails."""
+    if not os.access(ROOT, os.W_OK):  # somebody else's course: nothing is cleared there
+        sys.exit(why_no_venv())
     print("Making the environment .venv with Python", sys.version.split()[0], flush=True)
     command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
     done = subprocess.run(command, text=True, capture_output=True)
