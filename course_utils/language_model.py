@@ -20,6 +20,7 @@ from transformers import AutoModelForCausalLM
 
 from course_utils import sampling
 from course_utils.internal import hub, model_copy, model_files
+from course_utils.internal.checks import check_logits
 from course_utils.internal.texts import check_texts
 
 
@@ -80,7 +81,7 @@ class LanguageModel:
         # text -> token ids (t,), then one row of logits for each token: (t, vocab)
         ids = self.encode(text)
         logits = self.network(torch.tensor([ids])).logits[0].numpy()
-        return [self.tokens[i] for i in ids], sampling.check_logits(logits)
+        return [self.tokens[i] for i in ids], check_logits(logits)
 
     @torch.inference_mode()
     def next_logits(self, text: str) -> tuple[list[str], np.ndarray]:
@@ -88,7 +89,7 @@ class LanguageModel:
         # only the last row is wanted: (1, t) -> (vocab,)
         ids = torch.tensor([self.encode(text, room=1)])
         logits = self.network(ids, logits_to_keep=1).logits[0, -1].numpy()
-        return self.tokens, sampling.check_logits(logits)
+        return self.tokens, check_logits(logits)
 
     @torch.inference_mode()
     def log_probability(self, text: str, before: str = "") -> tuple[list[str], np.ndarray]:

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from course_utils.internal.checks import as_array, check_at_least_1, check_top_k
+from course_utils.internal.checks import (
+    check_at_least_1,
+    check_logits,
+    check_probabilities,
+    check_temperature,
+    check_top_k,
+    check_top_p,
+)
 
 
 def log_softmax(logits, temperature: float = 1.0) -> np.ndarray:
@@ -168,55 +175,6 @@ def best_rows(scores: np.ndarray, top_k: int) -> np.ndarray:
     candidates = np.flatnonzero(scores >= border)
     # sort these few, then keep k of them: (candidates,) -> (k,)
     return candidates[np.argsort(-scores[candidates], kind="stable")][:top_k]
-
-
-def check_temperature(temperature: float) -> float:
-    """The temperature as float; ValueError unless it is a finite number above 0."""
-    # one number, also as an array or tensor without a dimension
-    number = np.asarray(temperature)
-    right = number.ndim == 0 and number.dtype.kind in "iuf"
-    if not right or not np.isfinite(number) or number <= 0:
-        raise ValueError(
-            f"temperature must be a finite number above 0; got {temperature!r}. "
-            "For the limit T -> 0 use greedy(logits)"
-        )
-    return float(temperature)
-
-
-def check_top_p(p: float) -> float:
-    """p itself; ValueError unless ``0 < p <= 1``."""
-    if not 0 < p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1; got {p}")
-    return p
-
-
-def check_logits(logits) -> np.ndarray:
-    """The logits as float64 ``(..., vocab)``; ValueError says what is wrong and where."""
-    logits = as_array(logits).astype(np.float64)
-    if logits.ndim == 0 or logits.shape[-1] == 0:
-        raise ValueError(f"logits must be (..., vocab) with at least one logit; got {logits.shape}")
-    # the largest logit of each row; NaN where the row has one anywhere
-    best = logits.max(axis=-1)
-    if np.isnan(best).any():
-        raise ValueError(
-            f"logits hold NaN (first at index {np.argwhere(np.isnan(logits))[0].tolist()}): "
-            "look at what produced them"
-        )
-    if (best == np.inf).any():
-        raise ValueError("logits hold +inf: soft-max has no answer; look at what produced them")
-    if (best == -np.inf).any():
-        raise ValueError("all logits are -inf: every token is forbidden; allow at least one")
-    return logits
-
-
-def check_probabilities(probabilities) -> np.ndarray:
-    """The probabilities as float64 ``(..., vocab)``; ValueError unless rows are distributions."""
-    probabilities = as_array(probabilities).astype(np.float64)
-    if probabilities.ndim == 0 or not (probabilities >= 0).all():
-        raise ValueError("probabilities must be (..., vocab), none negative and none NaN")
-    if not np.allclose(probabilities.sum(axis=-1), 1, atol=1e-4):
-        raise ValueError("probabilities must sum to 1: apply softmax to logits first")
-    return probabilities
 
 
 def _shifted(logits, temperature: float) -> np.ndarray:
