@@ -6,8 +6,6 @@ import math
 
 import numpy as np
 
-from course_utils.engines.compressed import hamming_distances
-from course_utils.engines.long_texts import chunks
 from course_utils.exercises import feedback
 from course_utils.exercises.feedback import Hint, expect, name_mistake, near
 
@@ -117,7 +115,8 @@ def check_chunks(answer):
 
 def _check_pieces(got: list, words: list[str], size: int, overlap: int) -> None:
     """Hint unless ``got`` are the chunks of ``words``."""
-    right = chunks(words, size, overlap)
+    starts = range(0, max(1, len(words) - overlap), size - overlap)
+    right = [" ".join(words[start : start + size]) for start in starts]
     called = f"{len(words)} words, size {size}, overlap {overlap}: "
     expect(got != [], f"{called}you give no piece; a text shorter than `size` is one piece.")
     for hint, pieces in _slips_of_chunks(words, size, overlap).items():
@@ -177,7 +176,7 @@ def check_hamming(answer):
     query, bank = (rng.integers(0, 256, size, dtype=np.uint8) for size in ((40,), (7, 40)))
     bank[3], bank[5] = query, ~query  # no bit differs, all differ
     got = feedback.numbers(feedback.call(answer, query, bank))
-    right = hamming_distances(query[None], bank)[0]
+    right = np.bitwise_count(query ^ bank).sum(axis=1, dtype=np.int64)
     expect(got.size > 1, "one number for each row of the bank, not one for all: sum with axis=1.")
     each = "one number for each of the 40 bytes of each row: sum them over axis 1."
     expect(got.shape != bank.shape, each)
