@@ -129,6 +129,18 @@ def test_the_search_index_has_every_section(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "text, listed",
+    [
+        ("## One\n\n### 1 · first\n\n### detail\n\n## Two", ["One", "1 · first", "Two"]),
+        ("### apple\n\n### pear", ["apple", "pear"]),
+    ],
+)
+def test_on_this_page_lists_parts_and_numbered_sections_or_all_terms(tmp_path, text, listed):
+    body = convert.body(notebook(new_markdown_cell(text)), tmp_path)
+    assert [heading.get_text() for heading in build.contents(body)] == listed
+
+
 # ---- in Chromium: skipped where there is none ---------------------------------------------------
 
 
@@ -165,18 +177,21 @@ def accessibility(tab, **options):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_fit_the_screen_ask_for_nothing_and_can_be_read_by_all(shown, site, scheme):
     folder, pages = site
-    no_contrast = {"color-contrast": {"enabled": False}}
     for name in pages:
         tab, complaints = opened(shown, folder / name, 360, scheme)
         for width in (360, 768, 1280):
             tab.set_viewport_size({"width": width, "height": 800})
             assert tab.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, name
-            # what has a name and a role does not depend on the colours, and the other way round
-            if scheme == "light":
-                assert accessibility(tab, rules=no_contrast) == [], (name, width)
-        # ten cells show all colours of the code
+        # code has no names and roles, and ten cells show all of its colours: the rest costs time
         tab.evaluate("[...document.querySelectorAll('.highlight')].slice(10).map(c => c.remove())")
         assert accessibility(tab, runOnly=["color-contrast"]) == [], name
+        # names and roles depend neither on the colours nor on the width; what scrolls does
+        if scheme == "light":
+            no_contrast = {"color-contrast": {"enabled": False}}
+            assert accessibility(tab, rules=no_contrast) == [], name
+            for width in (768, 360):
+                tab.set_viewport_size({"width": width, "height": 800})
+                assert accessibility(tab, runOnly=["scrollable-region-focusable"]) == [], name
         assert complaints == [], name
         tab.context.close()
 
@@ -229,10 +244,11 @@ def test_formulas_are_drawn_and_answers_are_open_in_print(shown, site):
     tab, _ = opened(shown, site[0] / "04_inference_and_sampling.html", 1280, "light")
     assert tab.locator("mjx-container > svg").count() > 5
     assert tab.locator("mjx-container > svg:not([aria-label])").count() == 0
-    answers = tab.locator("main details:not(.code)")
+    answers = tab.locator("main details:not(.code, .bank)")
     assert tab.locator("main details[open]").count() == 0 < answers.count()
     tab.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert tab.locator("main details[open]").count() == answers.count()
+    assert tab.locator(".search-box").count() == 0  # nothing is loaded for paper
     tab.evaluate("dispatchEvent(new Event('afterprint'))")
     assert tab.locator("main details[open]").count() == 0
     tab.context.close()

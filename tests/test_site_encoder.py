@@ -73,7 +73,7 @@ def test_every_character_becomes_the_same_tokens(page, encoder):
     script = "(text) => Encoder.tokenizer({...questionBank.tokens, longest: 1e9}).tokens(text)"
     for start in range(0, len(codes), 40_000):
         text = " ".join(f"x{chr(code)}y" for code in codes[start : start + 40_000])
-        assert page.evaluate(script, text) == encoder.tokenizer(text)["input_ids"]
+        assert page.evaluate(script, text) == encoder.tokenizer(text, verbose=False)["input_ids"]
 
 
 def test_vectors_are_those_of_python_to_a_thousandth(page, encoder, queries):

@@ -153,14 +153,13 @@ def page(source: Source, listed: list[Source], body: BeautifulSoup) -> str:
     """The whole HTML page around ``body``."""
     place = listed.index(source)
     around = [listed[i] for i in (place - 1, place + 1) if 0 <= i < len(listed)]
-    headings = [(h.get("id", ""), h.get_text()) for h in body.find_all("h2")]
     formulas = any("$" in part.get_text() for part in body.select(".jp-RenderedMarkdown"))
     explorers = body.select_one(".explorer") is not None
     scripts = ["explorers.js"] * explorers + ["site.js"] + ["tex-svg.js"] * formulas
     parts = {
         "title": escape(body.find("h1").get_text()),
         "pages": items([(s.name, s.title) for s in listed], current=source.name),
-        "contents": items([(f"#{anchor}", title) for anchor, title in headings]),
+        "contents": items([(f"#{h.get('id', '')}", h.get_text()) for h in contents(body)]),
         "body": str(body),
         "around": items([(s.name, s.title) for s in around]),
         "version": course_utils.__version__,
@@ -168,6 +167,16 @@ def page(source: Source, listed: list[Source], body: BeautifulSoup) -> str:
     }
     text = (PAGE / "page.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], text)
+
+
+def contents(body: BeautifulSoup) -> list[Tag]:
+    """The headings that "On this page" lists: parts and numbered sections, else all the next."""
+    parts = [
+        heading
+        for heading in body.find_all(["h2", "h3"])
+        if heading.name == "h2" or re.match(r"\d+ ·", heading.get_text())
+    ]
+    return parts or body.find_all("h3")
 
 
 def items(links: list[tuple[str, str]], current: str = "") -> str:
