@@ -62,3 +62,13 @@ def test_the_files_for_other_machines_can_be_read():
     assert yaml.safe_load(read(release.ROOT / "CITATION.cff"))["cff-version"] == "1.2.0"
     container = json.loads(read(release.ROOT / ".devcontainer" / "devcontainer.json"))
     assert container["hostRequirements"]["memory"] == "8gb"
+
+
+@pytest.mark.parametrize("lesson", [1, 2, 3, 4])
+def test_before_its_first_code_a_notebook_says_what_to_do_in_another_python(lesson):
+    [path] = (release.ROOT / "notebooks").glob(f"{lesson:02}_*.ipynb")
+    cells = nbformat.read(path, as_version=4).cells
+    first = next(i for i, cell in enumerate(cells) if cell.cell_type == "code")
+    said = " ".join(cell.source for cell in cells[:first])
+    for word in ("ModuleNotFoundError", "make lab", "VS Code", ".venv", "Colab", "%pip install"):
+        assert word in said, word
