@@ -419,7 +419,7 @@ class TestNotebook4(Search):
 
     def test_it_writes_on_word_by_word_until_stopped(self, explorer):
         write(explorer, "your text", f"A tale of {EVIL} is")
-        eventually(lambda: "SmolLM2 goes on" in text_of(explorer), True)
+        eventually(lambda: f"SmolLM2 goes on: “A tale of {EVIL} is" in text_of(explorer), True)
         texts = explorer.locator(".written-text")
         before = texts.count()
         button = explorer.get_by_role("button", name="Write on")
