@@ -142,6 +142,7 @@ def test_the_tests_themselves_ask_no_hub():
 )
 def test_a_data_set_that_is_not_there_is_said_at_once(server, monkeypatch, read, status):
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("waits and tries again"))
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", False)
     server.broken = "/", status
     with pytest.raises(FileNotFoundError, match="'org/set' is n"):
         read()
