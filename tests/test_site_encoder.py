@@ -76,14 +76,14 @@ def test_every_character_becomes_the_same_tokens(page, encoder):
         assert page.evaluate(script, text) == encoder.tokenizer(text, verbose=False)["input_ids"]
 
 
-def test_vectors_are_those_of_python_to_a_thousandth(page, encoder, queries):
+def test_vectors_are_those_of_python(page, encoder, queries):
     texts = [*queries, *AWKWARD[:9]]
     found = np.array(page.evaluate("(texts) => texts.map((t) => [...box.encode(t)])", texts))
     wanted = encoder.encode(texts)
     wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
     cosines = (found * wanted).sum(axis=1)
     print(f"smallest cosine of the page's vector with Python's: {cosines.min():.6f}")
-    assert np.allclose(np.linalg.norm(found, axis=1), 1) and cosines.min() > 0.9999
+    assert np.allclose(np.linalg.norm(found, axis=1), 1) and cosines.min() > 0.99998
 
 
 def test_hits_are_those_of_python_on_100_queries(page, encoder, queries):
