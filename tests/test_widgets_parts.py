@@ -6,7 +6,7 @@ from html import unescape
 import ipywidgets
 import numpy as np
 import pytest
-from driver import EVIL
+from driver import EVIL, inside
 from matplotlib.colors import to_rgb
 from test_plots import contrast
 
@@ -91,6 +91,9 @@ def test_each_displays_itself_beside_a_figure_with_text(displayed, make, argumen
     [(data, options)] = displayed
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == box.model_id
     assert "image/png" in data and words in options["metadata"]["image/png"]["alt"]
+    values = [part for part in inside(box) if isinstance(part, ipywidgets.ValueWidget)]
+    unnamed = [c for c in values if not isinstance(c, ipywidgets.HTML) and not c.description]
+    assert values and not unnamed
 
 
 def test_what_a_shade_says_is_written_for_screen_readers_and_high_contrast():
@@ -98,5 +101,7 @@ def test_what_a_shade_says_is_written_for_screen_readers_and_high_contrast():
     assert 'aria-label="0.25"' in html and '<th scope="col"' in html and '<th scope="row"' in html
     bars = widgets.parts.bar_table([("mat", 0.5, "0.50", "red")])
     assert 'role="img" aria-label="mat: 0.50"' in bars
+    edge, dark = to_rgb(widgets.parts.EDGE), to_rgb("#111111")  # JupyterLab's dark page
+    assert "outline" in bars and min(contrast(edge, (1, 1, 1)), contrast(edge, dark)) >= 3
     assert "forced-color-adjust:none" in html and "forced-color-adjust:none" in bars
     assert 'aria-live="polite"' in widgets.parts.note("entropy 1.00 bits")

@@ -17,6 +17,7 @@ from course_utils import encoders, plots
 
 MOST_LETTERS = 300
 KEEP_COLORS = "forced-color-adjust:none"  # in Windows' high contrast mode, too
+EDGE = "#8A8A8A"  # around a bar: seen on a white page and on a dark one
 
 
 def checked(sentence: str, name: str = "the sentence") -> str:
@@ -46,7 +47,8 @@ def bar(share: float, color: str, label: str, height: int = 17) -> str:
     """A bar as long as ``share`` (0 to 1) of its place; ``label`` says what it shows."""
     return (
         f'<div role="img" aria-label="{escape(label)}" style="{KEEP_COLORS};height:{height}px;'
-        f'min-width:2px;background:{color};width:{100 * share:.2f}%"></div>'
+        f"min-width:2px;background:{color};outline:1px solid {EDGE};"
+        f'width:{100 * share:.2f}%"></div>'
     )
 
 

@@ -92,7 +92,8 @@ const Explorers = (() => {
         `<tr><td style="text-align:right;padding:0 8px;white-space:nowrap">${word}</td>` +
         `<td style="width:340px"><div role="img" aria-label="${word}: ${escape(written(p))}" ` +
         `style="${KEEP_COLORS};height:17px;min-width:2px;background:` +
-        `${p > 0 ? colors.kept : colors.removed};width:${(100 * p).toFixed(2)}%"></div></td>` +
+        `${p > 0 ? colors.kept : colors.removed};outline:1px solid #8A8A8A;` +
+        `width:${(100 * p).toFixed(2)}%"></div></td>` +
         `<td style="padding:0 8px" class="probability">${written(p)}</td></tr>`
       );
     });
