@@ -34,7 +34,7 @@ const SearchBox = (() => {
       return (
         `<tr><td style="padding:1px 10px 1px 0">${number}</td><td style="width:130px">` +
         `<div role="img" aria-label="cosine ${number}" style="forced-color-adjust:none;height:12px;` +
-        `min-width:2px;background:${color};width:${(100 * Math.max(score, 0)).toFixed(2)}%"></div>` +
+        `min-width:2px;background:${color};outline:1px solid #8A8A8A;width:${(100 * Math.max(score, 0)).toFixed(2)}%"></div>` +
         `</td><td style="padding-left:10px">${escape(text)}</td></tr>`
       );
     });
