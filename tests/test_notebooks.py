@@ -23,6 +23,7 @@ OWED = {
 }
 SLIDES = {"slide", "subslide", "fragment", "skip", "notes", "-"}
 MAX_LINES = 20
+MOST_SLIDES = 55  # for two sittings of an hour
 # A path of one machine: a home folder, a temporary one, a Windows drive.
 MACHINE_PATH = re.compile(r"(?<![\w.:/])(?:/(?:home|Users|root|tmp|work|mnt|var)/\w|[A-Z]:\\\w)")
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\(\s*<?(?P<source>[^)\s>]*)[^)]*\)")
@@ -79,6 +80,38 @@ def short_cells(nb, name):
     return [f"cell {i} has {n} lines, over {MAX_LINES}" for i, n in lengths if n > MAX_LINES]
 
 
+def headings(nb, name):
+    """One H1, and no level is skipped."""
+    faults, before = [], 0
+    for i, cell in cells(nb, "markdown"):
+        prose = re.sub(r"```.*?```", "", cell.source, flags=re.S)
+        for marks in re.findall(r"^(#{1,6}) ", prose, re.M):
+            level = len(marks)
+            if level == 1 and before:
+                faults.append(f"cell {i} has another H1")
+            elif level > before + 1:
+                faults.append(f"cell {i} skips from H{before} to H{level}")
+            before = level
+    return faults
+
+
+def few_slides(nb, name):
+    """At most MOST_SLIDES, and each begins with its title."""
+    starts = [
+        (i, cell)
+        for i, cell in enumerate(nb.cells)
+        if cell.metadata.get("slideshow", {}).get("slide_type") in ("slide", "subslide")
+    ]
+    faults = [
+        f"slide in cell {i} has no title"
+        for i, cell in starts
+        if cell.cell_type != "markdown" or not re.match(r"(<a id=\S+></a>\s*)?#+ ", cell.source)
+    ]
+    if len(starts) > MOST_SLIDES:
+        faults.append(f"{len(starts)} slides, over {MOST_SLIDES}")
+    return faults
+
+
 def images(nb, name):
     """Every image in the text has an alternative text and is a file of the course."""
     faults = []
@@ -131,7 +164,23 @@ def claims(nb, name):
     return faults
 
 
-CHECKS = [form, stored_run, slides, short_cells, images, no_machine_paths, claims]
+def marks(nb, name):
+    """A claim's mark is a link to an anchor, and the proof is one of the next three cells."""
+    faults, anchors = [], {}
+    for i, cell in cells(nb, "markdown"):
+        anchors |= dict.fromkeys(re.findall(r'<a id="([^"]+)">', cell.source), i)
+    for i, cell in cells(nb, "markdown"):
+        for claim, anchor in re.findall(r"\[([CX]\d+)\]\(#([^)]+)\)", cell.source):
+            start = anchors.get(anchor, len(nb.cells))
+            if not any(claim in tags(near) for near in nb.cells[start + 1 : start + 4]):
+                faults.append(f"cell {i}: the mark {claim} does not lead to its cell")
+    return faults
+
+
+CHECKS = [
+    form, stored_run, slides, few_slides, headings, short_cells, images, no_machine_paths, claims,
+    marks,
+]  # fmt: skip
 by_name = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 NOTEBOOKS = sorted(OWED.keys() | {path.stem for path in FOLDER.glob("*.ipynb")})
 
@@ -151,17 +200,17 @@ NAME = "02_mean_pooling"
 
 def good_notebook():
     """Small, and right in all respects."""
-    slide = {"slideshow": {"slide_type": "slide"}}
+    slide, more = ({"slideshow": {"slide_type": kind}} for kind in ("slide", "-"))
     nb = new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
     nb.cells = [
         new_markdown_cell(f"# Claims {OWED[NAME]}, or 1/2 of them", metadata=dict(slide)),
         new_code_cell(
             "print(1)\nassert 1 + 1 == 2, 'arithmetic'",
-            metadata=slide | {"tags": OWED[NAME].split()},
+            metadata=more | {"tags": OWED[NAME].split()},
             execution_count=1,
             outputs=[new_output("stream", name="stdout", text="1\n")],
         ),
-        new_code_cell("check_answer(2)", metadata=dict(slide), execution_count=2),
+        new_code_cell("check_answer(2)", metadata=dict(more), execution_count=2),
     ]
     return nb
 
@@ -169,6 +218,11 @@ def good_notebook():
 def text(source):
     """A fault: this Markdown instead of the good notebook's."""
     return lambda nb: nb.cells[0].update(source=source)
+
+
+def slide_type(kind):
+    """A fault: the last cell begins a slide of this kind."""
+    return lambda nb: nb.cells[2].metadata.slideshow.update(slide_type=kind)
 
 
 def code(source):
@@ -187,7 +241,13 @@ BAD = [
     (stored_run, "NameError", output("error", ename="NameError", evalue="", traceback=[])),
     (stored_run, "stderr", output("stream", name="stderr", text="Warning\n")),
     (slides, "cell 0 has slide_type None", lambda nb: nb.cells[0].metadata.clear()),
-    (slides, "'big'", lambda nb: nb.cells[2].metadata.slideshow.update(slide_type="big")),
+    (slides, "'big'", slide_type("big")),
+    (few_slides, "cell 2 has no title", slide_type("slide")),
+    (few_slides, "cell 0 has no title", text("Claims C11, C12")),
+    (few_slides, "56 slides", lambda nb: nb.cells.extend(nb.cells[:1] * 55)),
+    (headings, "cell 0 has another H1", text("# One\n\n## Two\n\n# Three")),
+    (headings, "cell 0 skips from H1 to H3", text("# One\n\n```\n## no heading\n```\n\n### Two")),
+    (headings, "cell 0 skips from H0 to H2", text("## Two")),
     (short_cells, "21 lines", code("x = 1\n" * 21)),
     (images, "no alternative", text('<img src="02_mean_pooling.ipynb">')),
     (images, "does not exist", text("![a map](../images/nowhere.svg)")),
@@ -198,6 +258,8 @@ BAD = [
     (claims, "C12 has no code cell", lambda nb: nb.cells[1].metadata.update(tags=["C11", "C14"])),
     (claims, "C11 has no code cell", code("print('assert nothing')")),
     (claims, "C14 is not named", text("# Claims C11, C12 and C140")),
+    (marks, "mark C13 does not", text("Claims [C13](#C13)")),
+    (marks, "mark C77 does not", text('<a id="C77"></a> Claims [C77](#C77)')),
     (claims, "skipped", lambda nb: nb.cells[1].metadata.tags.append("nbval-skip")),
 ]
 
