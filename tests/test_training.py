@@ -257,7 +257,7 @@ def test_columns_are_read_by_position(kind):
     [
         {"sentence1": ["a"], "sentence2": ["b"]}, {("a",), ("b",)}, "ab", pd.DataFrame({"a": [1]}),
         (["a"], "b"), (["a"], {"b"}), (["a"], {"b": 1}), (["a"], 3), None,
-        (["a"], np.array(3)), (["a"], torch.tensor(3)),
+        (["a"], np.array(3)), (["a"], torch.tensor(3)), (["a"], pd.DataFrame({"x": ["A"]})),
     ],
     ids=lambda columns: str(columns)[:20].replace("\n", " "),
 )  # fmt: skip
