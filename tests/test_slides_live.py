@@ -95,7 +95,8 @@ def notebook():
         new_markdown_cell(text, metadata={"slideshow": {"slide_type": kind}})
         for text, kind in kinds.items()
     ]
-    code = "from course_utils import widgets\nbox = widgets.sampling_explorer(widgets.example_logits())"
+    code = "from course_utils import widgets\n"
+    code += "box = widgets.sampling_explorer(widgets.example_logits())"
     cells.append(new_code_cell(code, metadata={"slideshow": {"slide_type": "slide"}}))
     return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
 
