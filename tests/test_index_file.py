@@ -169,6 +169,13 @@ def test_a_zip_bomb_is_refused_at_once(format, promise, tmp_path):
     tracemalloc.stop()
 
 
+def test_facts_too_long_to_be_the_courses_are_not_read(tmp_path):
+    path = made().save(tmp_path / "bank")
+    crafted(path, {}, note="x" * 2**17)  # a few hundred characters is what the course writes
+    with pytest.raises(ValueError, match="is not an index"):
+        Index.load(path, Stub())
+
+
 def test_an_earlier_edition_is_said(tmp_path):
     path = made().save(tmp_path / "bank")
     crafted(path, {}, format="sentence-transformers-course index 1")
