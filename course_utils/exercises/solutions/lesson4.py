@@ -39,8 +39,10 @@ exercises.check_cheapest_threshold(cheapest_threshold)
 def chunks(words, size, overlap):
     """Strings of `size` words; each begins with the last `overlap` of the one before."""
     ### BEGIN SOLUTION
-    starts = range(0, max(1, len(words) - overlap), size - overlap)
-    return [" ".join(words[start : start + size]) for start in starts]
+    pieces = []
+    for start in range(0, max(1, len(words) - overlap), size - overlap):
+        pieces.append(" ".join(words[start : start + size]))
+    return pieces
     ### STUB
     return ...
     ### END SOLUTION
