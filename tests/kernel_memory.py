@@ -1,7 +1,7 @@
 """A pytest plugin: the peak memory of each notebook's kernel, printed next to the aim, and limited.
 
-The aim is 1.5 GB, so that a small container is enough. Notebooks 3 and 4 are above it, at 2.3 GB; the
-limit keeps them from growing further.
+The aim is 1.5 GB, so that a small container is enough. Notebooks 3 and 4 are above it, at 2.3 GB;
+the limit keeps them from growing further.
 """
 
 from pathlib import Path
