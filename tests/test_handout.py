@@ -1,5 +1,6 @@
 """What is handed out holds no solution and still works; the solved notebooks hold all of them."""
 
+import os
 import subprocess
 import sys
 
@@ -71,6 +72,21 @@ def test_only_the_courses_own_files_are_handed_out(folder):
     hidden = {".gitignore", ".ci/run", ".devcontainer/devcontainer.json"}
     assert hidden | {"tests/conftest.py"} <= given
     assert {f"notebooks/{path.name}" for path in NOTEBOOKS} <= given
+
+
+def test_a_file_of_any_name_is_handed_out(tmp_path):
+    """Under a locale that knows no such letters, as Windows' code pages do not know all."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "Übung ş.csv").touch()
+    subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
+    code = (
+        "import pathlib, sys; from course_utils.tools import handout\n"
+        "handout.ROOT = pathlib.Path(sys.argv[1]); print(len(handout.course_files()))"
+    )
+    plain = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, cwd=handout.ROOT, env=plain, stdout=subprocess.PIPE, check=True)
+    assert done.stdout.strip() == b"1"
 
 
 # ---- The notebooks ------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ moved to a new folder next to it, so nothing is lost.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -38,12 +39,13 @@ def course_files() -> list[str]:
     """
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
     try:
-        listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         raise FileNotFoundError(
             "git lists the files to hand out: install git, and run this in a clone of the course."
         ) from None
-    return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    names = os.fsdecode(listed.stdout).split("\0")  # whatever letters the locale knows
+    return [name for name in names if name and (ROOT / name).is_file()]
 
 
 def without_solutions() -> dict[str, bytes]:
