@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from course_utils.engines import HnswIndex, IvfPqIndex, QdrantIndex
+from course_utils.engines.approximate import FaissIndex
 from course_utils.search import Index
 
 posix = pytest.mark.skipif(os.name == "nt", reason="permissions and links of POSIX")
@@ -58,6 +59,17 @@ def header(shape):
     return data.getvalue() + bytes(96)
 
 
+def ran():
+    pytest.fail("code in the file was run")
+
+
+class Bomb:
+    """What runs as soon as it is read from a pickle."""
+
+    def __reduce__(self):
+        return ran, ()
+
+
 FINE = vectors()
 CRAFTED = {
     "fewer texts": {"texts.json": b'["a", "b"]'},
@@ -68,7 +80,7 @@ CRAFTED = {
     "too long": {"vectors.npy": npy(FINE * 1000)},
     "float64": {"vectors.npy": npy(FINE.astype(np.float64))},
     "strings": {"vectors.npy": npy(FINE.astype(str))},
-    "objects": {"vectors.npy": npy(FINE.astype(object))},
+    "objects": {"vectors.npy": npy(np.full((6, 4), Bomb(), object))},
     "three dimensions": {"vectors.npy": npy(FINE[None])},
     "columns first": {"vectors.npy": npy(np.asfortranarray(FINE))},
     "a promise of 4 TB": {"vectors.npy": header((10**12, 4))},
@@ -84,6 +96,21 @@ def test_a_crafted_file_is_refused(kind, case, tmp_path):
     crafted(path, CRAFTED[case])
     with pytest.raises(ValueError, match="is damaged .*build it again"):
         kind.load(path, Stub())
+
+
+@pytest.mark.parametrize("kind", [Index, HnswIndex, IvfPqIndex, QdrantIndex])
+def test_a_load_that_fails_leaves_nothing(kind, tmp_path, monkeypatch):
+    """As a damaged database inside the file, which an engine may unpack before it reads it."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    path = made(kind).save(tmp_path / "bank")
+    main = "index.faiss" if issubclass(kind, FaissIndex) else "vectors.npy"
+    for data in (b"", b"SQLite format 3\0" + bytes(4096), None):
+        crafted(path, {main: data})
+        with pytest.raises(ValueError, match="is damaged .*build it again"):
+            kind.load(path, Stub())
+    assert sorted(os.listdir(tmp_path)) == ["bank", "temporary"] and not os.listdir(temporary)
 
 
 def faiss_parts(kind, change):
