@@ -106,6 +106,22 @@ def test_markdown_opens_as_a_page(server):
     assert viewers == {"markdown": "Markdown Preview"}
 
 
+def test_a_notebook_that_is_opened_and_saved_has_not_changed(server):
+    """As JupyterLab saves it: with the language that the kernel told, and its version."""
+    path = "notebooks/02_mean_pooling.ipynb"
+    nb = get(server, f"/api/contents/{path}").json()["content"]
+    nb["metadata"]["language_info"]["version"] = "3.99.1"
+    copy = f"build/saved-{uuid.uuid4().hex[:8]}.ipynb"
+    try:
+        (ROOT / "build").mkdir(exist_ok=True)
+        model = {"type": "notebook", "format": "json", "content": nb}
+        where = f"{server.url}/api/contents/{copy}"
+        requests.put(where, json=model, headers=server.headers, timeout=ANSWER_S).raise_for_status()
+        assert (ROOT / copy).read_bytes() == (ROOT / path).read_bytes()
+    finally:
+        (ROOT / copy).unlink(missing_ok=True)
+
+
 def execute(server, kernel, code):
     """Run one cell through the server, as the browser does; the text of its result."""
     message_id = uuid.uuid4().hex

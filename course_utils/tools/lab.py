@@ -66,12 +66,23 @@ def app_settings() -> Path:
     return folder
 
 
+def without_version(model, **_) -> None:
+    """Leave Python's version out of a notebook that is saved, as the course's own notebooks do.
+
+    With it a notebook that was only opened and saved would differ for everybody, and `git pull`
+    would refuse it.
+    """
+    if model["type"] == "notebook":
+        model["content"]["metadata"].get("language_info", {}).pop("version", None)
+
+
 def server_options(port: int | None, listen: str = "127.0.0.1") -> list[str]:
     """The options of `jupyter lab`, given what this machine can do."""
     options = [
         # The root is the whole course, so that notebooks can show ../images.
         f"--ServerApp.root_dir={my_course.home()}",
         f"--FileContentsManager.preferred_dir={my_course.FOLDER}",
+        "--FileContentsManager.pre_save_hook=course_utils.tools.lab.without_version",
         f"--LabApp.default_url=/lab/tree/{FIRST}",
         f"--LabApp.app_settings_dir={app_settings()}",
         f"--ServerApp.ip={listen}",
