@@ -278,7 +278,14 @@ def test_200_interrupts_of_add(kind):
 
 
 @pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
-def test_threads_may_add_search_and_save_at_once(kind, tmp_path):
+def test_threads_may_add_search_and_save_at_once(kind, tmp_path, monkeypatch):
+    concatenate = np.concatenate
+
+    def slow(*arrays):  # so that two adds meet in the middle
+        time.sleep(0.002)
+        return concatenate(*arrays)
+
+    monkeypatch.setattr(np, "concatenate", slow)
     rng = np.random.default_rng(0)
     start = words_of(rng, 40)
     batches = [words_of(rng, 15) for _ in range(30)]
