@@ -16,4 +16,11 @@ The files at the top are the lessons: open one after a notebook. Each folder is 
 Importing the package loads nothing else: ``from course_utils import encoders``.
 """
 
+import os
+
 __version__ = "2026.12"
+
+# Threads that wait for each other sleep instead of spinning: while the machine is busy with
+# something else, training would take five times as long. Read when torch is loaded; kernels that
+# the course starts inherit it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

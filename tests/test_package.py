@@ -4,6 +4,7 @@ import ast
 import doctest
 import functools
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -264,3 +265,12 @@ def test_the_package_stays_small(what, sign, limit, measure):
     number = found if isinstance(found, int) else len(found)
     print(f"\n{what}: {number} ({sign} {limit})", end=" ")
     assert number <= limit if sign == "<=" else number >= limit, found
+
+
+def test_threads_sleep_while_they_wait():
+    code = "import course_utils, os; print(os.environ['OMP_WAIT_POLICY'])"
+    env = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    for chosen in ({}, {"OMP_WAIT_POLICY": "ACTIVE"}):
+        run = [sys.executable, "-c", code]
+        printed = subprocess.run(run, env=env | chosen, capture_output=True, text=True, check=True)
+        assert printed.stdout.strip() == chosen.get("OMP_WAIT_POLICY", "PASSIVE")
