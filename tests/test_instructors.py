@@ -37,7 +37,7 @@ def test_slides_and_exercises_are_counted_right(path):
     assert tuple(row(path.stem[1])[:2]) == counted(path)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS[:2], ids=lambda path: path.stem)
+@each_notebook
 def test_the_minutes_are_those_of_the_notebook(path):
     opening = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells[:3])
     own, exercises = minutes(opening)
