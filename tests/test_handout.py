@@ -1,6 +1,7 @@
 """What is handed out holds no solution and still works; the solved notebooks hold all of them."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -72,6 +73,13 @@ def test_only_the_courses_own_files_are_handed_out(folder):
     hidden = {".gitignore", ".ci/run", ".devcontainer/devcontainer.json"}
     assert hidden | {"tests/conftest.py"} <= given
     assert {f"notebooks/{path.name}" for path in NOTEBOOKS} <= given
+
+
+def test_no_test_that_is_handed_out_needs_what_is_not(folder):
+    needs = re.compile(r'"--solutions"|with_solutions|solved_notebooks|cells\.solution')
+    tests = sorted((folder / "tests").rglob("*.py"))
+    assert len(tests) > 50
+    assert not [p.name for p in tests if needs.search(p.read_text(encoding="utf-8"))]
 
 
 def test_a_file_of_any_name_is_handed_out(tmp_path):
