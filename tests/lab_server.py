@@ -59,7 +59,7 @@ def foreign_settings(folder):
 
 
 @contextlib.contextmanager
-def running_lab(home, log):
+def running_lab(home, log, course=ROOT):
     """The running server: url, token, headers, process, home, log. It ends with the block."""
     hidden = ("DISPLAY", "WAYLAND_DISPLAY")
     env = {
@@ -71,7 +71,7 @@ def running_lab(home, log):
     with log.open("w") as output:
         process = subprocess.Popen(
             command,
-            cwd=ROOT,
+            cwd=course,
             env=env | {"HOME": str(home)} | foreign_settings(log.parent / "foreign"),
             stdin=subprocess.DEVNULL,
             stdout=output,

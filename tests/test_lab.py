@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import socket
 import sys
 import time
@@ -167,9 +168,16 @@ def test_lists_its_kernel_and_executes_a_cell_in_this_environment(server):
     )
 
 
-def test_shuts_down_and_leaves_nothing(tmp_path):
+def test_starts_in_any_folder_and_leaves_nothing(tmp_path):
     """With a server of its own: all other tests share one."""
-    with running_lab(tmp_path, tmp_path / "lab.txt") as server:
+    home, course = tmp_path / "home", tmp_path / "a b'c ü $HOME;#x%20[z]"
+    home.mkdir()
+    for name in ("course_utils", "notebooks", "images"):
+        shutil.copytree(ROOT / name, course / name, ignore=shutil.ignore_patterns("__pycache__"))
+    with running_lab(home, tmp_path / "lab.txt", course) as server:
+        for path in ("/api/contents/" + lab.FIRST, "/files/images/rnn.svg"):
+            assert get(server, path).status_code == 200
+        assert (course / lab.FIRST).is_file()
         shut_down(server)
 
 
