@@ -17,6 +17,7 @@ from jupyter_core import paths
 
 from course_utils.tools import my_course
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 FIRST = f"{my_course.FOLDER}/01_from_rnn_to_bert.ipynb"
 
 SETTINGS = {
@@ -66,14 +67,23 @@ def app_settings() -> Path:
     return folder
 
 
-def without_version(model, **_) -> None:
-    """Leave Python's version out of a notebook that is saved, as the course's own notebooks do.
-
-    With it a notebook that was only opened and saved would differ for everybody, and `git pull`
-    would refuse it.
-    """
+def before_saving(model, **_) -> None:
+    """JupyterLab calls this with every file that it is about to write."""
     if model["type"] == "notebook":
-        model["content"]["metadata"].get("language_info", {}).pop("version", None)
+        leave_out_what_passes(model["content"])
+
+
+def leave_out_what_passes(notebook) -> None:
+    """Take out of a notebook what is true only now: Python's version, and live widgets.
+
+    With the version a notebook that was only opened would differ for everybody, and `git pull`
+    would refuse it. A widget ends with its kernel: the next time, its figure is shown instead.
+    """
+    notebook["metadata"].get("language_info", {}).pop("version", None)
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output["data"].pop(WIDGET, None)
 
 
 def server_options(port: int | None, listen: str = "127.0.0.1") -> list[str]:
@@ -82,7 +92,7 @@ def server_options(port: int | None, listen: str = "127.0.0.1") -> list[str]:
         # The root is the whole course, so that notebooks can show ../images.
         f"--ServerApp.root_dir={my_course.home()}",
         f"--FileContentsManager.preferred_dir={my_course.FOLDER}",
-        "--FileContentsManager.pre_save_hook=course_utils.tools.lab.without_version",
+        "--FileContentsManager.pre_save_hook=course_utils.tools.lab.before_saving",
         f"--LabApp.default_url=/lab/tree/{FIRST}",
         f"--LabApp.app_settings_dir={app_settings()}",
         f"--ServerApp.ip={listen}",

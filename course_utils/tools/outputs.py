@@ -13,7 +13,6 @@ import nbformat
 
 from course_utils.tools import lab
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
 # A student's IPython history and this machine's versions do not belong into a notebook.
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
@@ -45,18 +44,15 @@ def run(path: Path) -> None:
 
 def clean(notebook) -> None:
     """Take out what varies by machine or by run."""
+    lab.leave_out_what_passes(notebook)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        for output in cell.get("outputs", []):  # a widget without its kernel: keep the picture
-            if "image/png" in output.get("data", {}):
-                output["data"].pop(WIDGET, None)
         if "outputs" in cell:  # a progress bar has no picture
             cell.outputs = [
-                output for output in cell.outputs if WIDGET not in output.get("data", {})
+                output for output in cell.outputs if lab.WIDGET not in output.get("data", {})
             ]
     notebook.metadata.pop("widgets", None)
     notebook.metadata["kernelspec"] = KERNEL
-    notebook.metadata.get("language_info", {}).pop("version", None)
 
 
 def main(names: list[str]) -> None:
