@@ -6,7 +6,6 @@ import signal
 import tempfile
 
 import hypothesis
-import matplotlib
 import pytest
 
 # Kernels and other processes started by tests inherit this. The hub's client reads it when it is
@@ -15,7 +14,9 @@ os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
 
 from course_utils.tools import lab  # noqa: E402
 
-lab.use_own_settings()
+lab.use_own_settings()  # before matplotlib reads its own
+
+import matplotlib  # noqa: E402
 
 # Models that notebook 3 saves while being tested go away with the tests, not into my-models/.
 _models = tempfile.TemporaryDirectory(prefix="course-models-", ignore_cleanup_errors=True)

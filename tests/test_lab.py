@@ -10,7 +10,9 @@ import sys
 import time
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 
+import matplotlib
 import psutil
 import pytest
 import requests
@@ -231,9 +233,26 @@ def test_a_taken_port_is_said_so(lab_folder):
     assert "--ServerApp.port_retries=0" in lab.server_options(port)
 
 
+def test_without_a_token_it_does_not_start_and_says_where_to_look(lab_folder, monkeypatch):
+    open_door = SimpleNamespace(identity_provider=SimpleNamespace(token=""))
+    monkeypatch.setattr("jupyterlab.labapp.LabApp.initialize_server", lambda **_: open_door)
+    monkeypatch.setattr(lab, "use_own_settings", lambda: None)
+    monkeypatch.setattr(lab.my_course, "prepare", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["lab"])
+    with pytest.raises(SystemExit, match="switches the token off: not starting") as stopped:
+        lab.main()
+    assert lab.paths.jupyter_config_path()[0] in str(stopped.value)
+
+
 def test_a_container_can_listen_to_all_only_when_asked(lab_folder):
     assert "--ServerApp.ip=127.0.0.1" in lab.server_options(None)
     assert "--ServerApp.ip=0.0.0.0" in lab.server_options(None, "0.0.0.0")
+
+
+def test_matplotlib_settings_of_the_reader_do_not_reach_the_tests():
+    if sys.prefix == sys.base_prefix:
+        pytest.skip("without .venv the reader's settings are left alone")
+    assert Path(matplotlib.get_configdir()) == lab.settings_folder() / "mplconfigdir"
 
 
 def test_a_shared_course_that_cannot_be_written_uses_the_home_folder(tmp_path, monkeypatch):

@@ -141,7 +141,8 @@ def main() -> None:
 
     server = LabApp.initialize_server(argv=server_options(options.port, options.listen))
     if not server.identity_provider.token:
-        sys.exit("A Jupyter configuration on this machine switches the token off: not starting.")
+        places = " or ".join(paths.jupyter_config_path())
+        sys.exit(f"A setting in {places} switches the token off: not starting. Delete it there.")
     server.start()
 
 
