@@ -249,6 +249,29 @@ def test_a_container_can_listen_to_all_only_when_asked(lab_folder):
     assert "--ServerApp.ip=0.0.0.0" in lab.server_options(None, "0.0.0.0")
 
 
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), RuntimeError("none")])
+def test_without_any_folder_to_write_it_says_what_to_do(monkeypatch, error):
+    """In a container with a user of its own: the course is read-only, and there is no home."""
+    if sys.prefix == sys.base_prefix:
+        pytest.skip("without .venv the reader's settings are left alone")
+
+    def fails():
+        raise error
+
+    monkeypatch.setattr(lab, "settings_folder", fails)
+    with pytest.raises(SystemExit, match="need a folder that you may write .*HOME=/my/folder"):
+        lab.use_own_settings()
+
+
+def test_a_full_disk_is_said(lab_folder, monkeypatch, full_disk):
+    monkeypatch.setattr(lab, "use_own_settings", lambda: None)
+    monkeypatch.setattr(lab.my_course, "prepare", lambda: lab_folder)
+    monkeypatch.setattr(lab, "SETTINGS", {"long": "x" * 2**15})
+    monkeypatch.setattr(sys, "argv", ["lab"])
+    with full_disk(), pytest.raises(SystemExit, match="cannot be written: .*File too large"):
+        lab.main()
+
+
 def test_matplotlib_settings_of_the_reader_do_not_reach_the_tests():
     if sys.prefix == sys.base_prefix:
         pytest.skip("without .venv the reader's settings are left alone")

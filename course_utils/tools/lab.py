@@ -41,12 +41,18 @@ def settings_folder() -> Path:
 
 
 def use_own_settings() -> None:
-    """Point Jupyter, IPython and matplotlib to `.lab`. A Python without .venv is left alone."""
+    """Point Jupyter, IPython and matplotlib to `.lab`. A Python without .venv is left alone.
+
+    Exits with a message where neither the course nor the home folder can be written.
+    """
     if sys.prefix == sys.base_prefix:
         return
-    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "MPLCONFIGDIR"):
-        os.environ[name] = str(settings_folder() / name.lower())
-        Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
+    try:
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "MPLCONFIGDIR"):
+            os.environ[name] = str(settings_folder() / name.lower())
+            Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:  # the second: this user has no home folder
+        sys.exit(f"You need a folder that you may write ({error}): HOME=/my/folder make lab")
     for name in FOREIGN:
         os.environ.pop(name, None)
     # A machine-wide configuration (culling, another python3 kernel) is not for the course.
@@ -133,13 +139,14 @@ def main() -> None:
     use_own_settings()
     try:
         my_course.prepare()
+        started_with = server_options(options.port, options.listen)
     except OSError as error:
         sys.exit(f"Your copy of the notebooks cannot be written: {error}")
     if my_course.home() != my_course.ROOT:
         os.environ.setdefault("COURSE_MODELS", str(my_course.home() / "my-models"))
     from jupyterlab.labapp import LabApp  # reads the settings' places when imported
 
-    server = LabApp.initialize_server(argv=server_options(options.port, options.listen))
+    server = LabApp.initialize_server(argv=started_with)
     if not server.identity_provider.token:
         places = " or ".join(paths.jupyter_config_path())
         sys.exit(f"A setting in {places} switches the token off: not starting. Delete it there.")
