@@ -2,6 +2,8 @@
 
 import ast
 import csv
+import io
+import sys
 import time
 
 import nbformat
@@ -44,7 +46,7 @@ def table(tmp_path_factory):
     before.write_text("of last week", encoding="utf-8")
     scores.main([str(folder), "--limit", str(limit)])
     assert before.read_text(encoding="utf-8") == "of last week"
-    with (folder / "scores-2.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / "scores-2.csv").open(encoding="utf-8-sig", newline="") as file:
         return {row["student"]: row for row in csv.DictReader(file)}
 
 
@@ -61,6 +63,27 @@ def test_each_student_has_a_line_whatever_the_others_wrote(table, student):
 def test_what_is_no_notebook_is_said_and_no_name_becomes_a_formula(table):
     assert "could not be run" in table["'=1+1"]["problems"]
     assert len(table) == len(CLASS) + 1
+
+
+def test_a_name_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch):
+    """Names of another language than the locale's, or of another system's folders."""
+    students = {"Şule": [], "M\udcfcller": [], "Ana": []}
+    monkeypatch.setattr(scores, "submissions", lambda folder: students)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="cp1252"))
+    scores.main([str(tmp_path)])
+    written = (tmp_path / "scores.csv").read_bytes()
+    assert written.startswith(b"\xef\xbb\xbf")  # without this mark Excel takes it for cp1252
+    rows = csv.DictReader(written.decode("utf-8-sig").splitlines())
+    assert [row["student"] for row in rows] == ["Şule", r"M\udcfcller", "Ana"]
+
+
+def test_what_systems_and_jupyter_keep_is_not_handed_in(tmp_path):
+    names = ["Ana/04.ipynb", "Ana/.editions/04.ipynb", "Ana/.ipynb_checkpoints/04.ipynb"]
+    for name in [*names, "__MACOSX/Ana/._04.ipynb", "Bo.ipynb"]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = {"Ana": [tmp_path / "Ana/04.ipynb"], "Bo": [tmp_path / "Bo.ipynb"]}
+    assert scores.submissions(tmp_path) == found
 
 
 def test_only_the_cells_that_an_exercise_needs_are_run():

@@ -39,7 +39,7 @@ def submissions(folder: Path) -> dict[str, list[Path]]:
     found = {}
     for path in sorted(folder.rglob("*.ipynb")):
         parts = path.relative_to(folder).parts
-        if ".ipynb_checkpoints" not in parts:
+        if not any(part.startswith(".") for part in parts):  # checkpoints, editions, macOS' ._files
             student = parts[0].removesuffix(".ipynb")
             found.setdefault(student, []).append(path)
     if not found:
@@ -160,7 +160,10 @@ def line(student: str, paths: list[Path], limit_s: float) -> dict[str, str | int
     done = sum(state == "right" for state in best.values())
     # a spreadsheet takes a text that starts with one of these for a formula
     shown = f"'{student}" if student.startswith(("=", "+", "-", "@")) else student
-    return {"student": shown, "right": done, "problems": "; ".join(problems), **best}
+    # a file name of another system may hold what is no letter: it is written as \udcfc
+    texts = (text.encode(errors="backslashreplace") for text in (shown, "; ".join(problems)))
+    shown, problem = (text.decode() for text in texts)
+    return {"student": shown, "right": done, "problems": problem, **best}
 
 
 def free_name(path: Path) -> Path:
@@ -179,12 +182,14 @@ def main(arguments=None) -> None:
     options = parser.parse_args(arguments)
     if options.run:
         sys.exit(STOPPED if run(options.folder) else 0)
+    with contextlib.suppress(AttributeError):  # the locale may not know a name's letters
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         found = submissions(options.folder)
     except OSError as error:
         sys.exit(str(error))
     target = free_name(options.folder / "scores.csv")
-    with target.open("x", encoding="utf-8", newline="") as file:
+    with target.open("x", encoding="utf-8-sig", newline="") as file:
         columns = ["student", "right", "problems", *record.LESSON_OF]
         table = csv.DictWriter(file, columns)
         table.writeheader()
@@ -192,7 +197,7 @@ def main(arguments=None) -> None:
             row = line(student, paths, options.limit)
             table.writerow(row)
             file.flush()  # Ctrl-C keeps the lines so far
-            print(f"{student}: {row['right']} right {row['problems']}", flush=True)
+            print(f"{row['student']}: {row['right']} right {row['problems']}", flush=True)
     print(target)
 
 
