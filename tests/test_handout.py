@@ -85,7 +85,7 @@ def test_no_test_that_is_handed_out_needs_what_is_not(folder):
 def test_a_file_of_any_name_is_handed_out(tmp_path):
     """Under a locale that knows no such letters, as Windows' code pages do not know all."""
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    (tmp_path / "Übung ş.csv").touch()
+    (tmp_path / os.fsdecode("Übung ş.csv".encode())).touch()
     subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
     code = (
         "import pathlib, sys; from course_utils.tools import handout\n"
