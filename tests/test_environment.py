@@ -148,6 +148,12 @@ def test_another_pythons_settings_do_not_reach_in(tmp_path, monkeypatch):
         assert environment.venv_works()
 
 
+def test_a_message_in_another_code_page_is_no_crash(monkeypatch):
+    monkeypatch.setattr(environment, "PYTHON", Path(sys.executable))
+    said = environment.run("-c", "import os; os.write(2, b'no file \\xff\\x81'); os._exit(3)")
+    assert said.returncode == 3 and said.stderr.startswith("no file ")
+
+
 def test_constraints_name_every_package_but_those_of_one_processor():
     lines = environment.constraints().splitlines()[1:]
     assert all(re.fullmatch(r"[a-z0-9-]+==[\w.!]+", line) for line in lines)

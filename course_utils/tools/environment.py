@@ -52,7 +52,8 @@ def run(*command) -> subprocess.CompletedProcess:
     env = {name: value for name, value in os.environ.items() if name not in hidden}
     env = {n: v for n, v in env.items() if n[:4] != "PIP_" or PIP_KEPT.fullmatch(n)}
     env |= {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_REQUIRE_VIRTUALENV": "0"}
-    return subprocess.run([PYTHON, *command], cwd=ROOT, env=env, text=True, stderr=subprocess.PIPE)
+    told = {"text": True, "errors": "replace", "stderr": subprocess.PIPE}  # whatever letters it has
+    return subprocess.run([PYTHON, *command], cwd=ROOT, env=env, **told)
 
 
 def venv_works() -> bool:
@@ -81,7 +82,7 @@ def make_venv() -> None:
         sys.exit(why_no_venv())
     print("Making the environment .venv with Python", sys.version.split()[0], flush=True)
     command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
-    done = subprocess.run(command, text=True, capture_output=True)
+    done = subprocess.run(command, text=True, errors="replace", capture_output=True)
     if done.returncode == 0:
         return
     shutil.rmtree(VENV, ignore_errors=True)
