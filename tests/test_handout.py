@@ -17,7 +17,11 @@ SOURCES = {path: cells.cells(int(path.name[:2])) for path in NOTEBOOKS}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The course as handed out."""
+    """The course as handed out; not where the course came without git, as a zip file."""
+    try:
+        handout.course_files()
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("out") / "handout"
     handout.main(["--to", str(folder)])
     return folder
@@ -85,6 +89,8 @@ def test_no_test_that_is_handed_out_needs_what_is_not(folder):
 def test_a_file_of_any_name_is_handed_out(tmp_path):
     """Under a locale that knows no such letters, as Windows' code pages do not know all."""
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / "course_utils").mkdir()
+    (tmp_path / "course_utils" / "__init__.py").touch()
     (tmp_path / os.fsdecode("Übung ş.csv".encode())).touch()
     subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
     code = (
@@ -94,7 +100,7 @@ def test_a_file_of_any_name_is_handed_out(tmp_path):
     plain = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     command = [sys.executable, "-c", code, str(tmp_path)]
     done = subprocess.run(command, cwd=handout.ROOT, env=plain, stdout=subprocess.PIPE, check=True)
-    assert done.stdout.strip() == b"1"
+    assert done.stdout.strip() == b"2"
 
 
 # ---- The notebooks ------------------------------------------------------------------------------
@@ -190,7 +196,10 @@ def test_a_folder_of_the_course_itself_is_refused(part):
         handout.main(["--replace", "--to", str(handout.ROOT / part)])
 
 
-def test_without_git_it_says_so(tmp_path, monkeypatch):
+@pytest.mark.parametrize("inside", [False, True], ids=["no git", "unpacked in another clone"])
+def test_without_git_it_says_so(tmp_path, monkeypatch, inside):
     monkeypatch.setattr(handout, "ROOT", tmp_path)
+    if inside:
+        subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     with pytest.raises(FileNotFoundError, match="install git, and run this in a clone"):
         handout.course_files()

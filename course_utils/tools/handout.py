@@ -39,12 +39,14 @@ def course_files() -> list[str]:
     """
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
     try:
-        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
+        listed = b""
+    names = os.fsdecode(listed).split("\0")  # whatever letters the locale knows
+    if "course_utils/__init__.py" not in names:  # no clone, or unpacked inside another one
         raise FileNotFoundError(
             "git lists the files to hand out: install git, and run this in a clone of the course."
-        ) from None
-    names = os.fsdecode(listed.stdout).split("\0")  # whatever letters the locale knows
+        )
     return [name for name in names if name and (ROOT / name).is_file()]
 
 
