@@ -132,6 +132,15 @@ def test_a_file_that_is_no_notebook_stays(course, content):
     assert (course.folder / "01_a.new-edition.ipynb").is_file()
 
 
+@pytest.mark.parametrize("content", [b"", b"<<<<<<< HEAD\n{}", b"[1]", b"\xff"])
+def test_a_course_with_a_damaged_notebook_starts_and_says_so(course, content, capsys):
+    before = (course.folder / "01_a.ipynb").read_bytes()
+    (my_course.ROOT / "notebooks" / "01_a.ipynb").write_bytes(content)
+    course.start()
+    assert (course.folder / "01_a.ipynb").read_bytes() == before
+    assert "01_a.ipynb is damaged: get it again with git" in capsys.readouterr().err
+
+
 def test_a_start_that_was_cut_off_goes_on(course, monkeypatch):
     course.edition(a="1 better", b="2", c="3", d="new")
     write, calls = my_course._write, []

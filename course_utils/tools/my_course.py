@@ -88,7 +88,13 @@ def _with_own_cells(kept: list, mine, new, given: dict):
 
 def bring(path: Path, folder: Path) -> str:
     """Make or renew the student's copy of the notebook ``path``; returns what to tell, or ""."""
-    new, mine = student_copy(path), folder / path.name
+    mine = folder / path.name
+    try:
+        new = student_copy(path)
+    except OSError:
+        raise
+    except Exception:  # no notebook any more: a merge may have left its marks in it
+        return f"{path} is damaged: get it again with git. {FOLDER} stays as it is."
     given = folder / ".editions" / path.name
     if not mine.exists():
         _write(given, new)
