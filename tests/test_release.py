@@ -1,6 +1,8 @@
 """The check before a release, and the files that only other machines run."""
 
 import json
+import shutil
+import subprocess
 
 import nbformat
 import pytest
@@ -49,6 +51,20 @@ def test_slides_and_handouts_show_the_version(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(handout, "without_solutions", dict)  # no files: no git is needed
     handout.main(["--to", str(tmp_path / "given")])
     assert f"version {now} written to" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
+def test_git_gives_every_system_the_same_bytes(tmp_path):
+    def git(*command):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init")
+    shutil.copy(release.ROOT / ".gitattributes", tmp_path)
+    (tmp_path / "a.csv").write_bytes(b"id,text\n")
+    git("add", ".")
+    (tmp_path / "a.csv").unlink()
+    git("-c", "core.autocrlf=true", "checkout", "a.csv")  # as Git for Windows is set up
+    assert (tmp_path / "a.csv").read_bytes() == b"id,text\n"
 
 
 def test_the_files_for_other_machines_can_be_read():
