@@ -43,9 +43,9 @@ class _Explorer:
             value=1, min=0.05, max=5, step=0.05, description="temperature", **wide
         )
         self.stops = w.SelectionSlider(
-            options=[("1", 1)], description="top-k", readout=False, **parts.sized(330, 90)
+            options=[("1", 1)], description="top-k", readout=False, **parts.sized(320, 90)
         )
-        self.k = w.BoundedIntText(description="k =", min=1, **parts.sized(110, 25))
+        self.k = w.BoundedIntText(description="k =", min=1, **parts.sized(120, 35))
         self.top_p = w.FloatSlider(value=1, min=0.05, max=1, step=0.05, description="top-p", **wide)
         self.min_p = w.FloatSlider(value=0, min=0, max=1, step=0.05, description="min-p", **wide)
         self.draw = w.Button(description="Draw 20 words", icon="random")
