@@ -159,7 +159,8 @@ def _bring_text(path: Path, folder: Path) -> None:
     if mine.exists() and mine.read_bytes() not in known:
         return
     for place in (mine, given):
-        _write(place, path.read_bytes())
+        if not place.is_file() or place.read_bytes() != path.read_bytes():
+            _write(place, path.read_bytes())
 
 
 def prepare(root: Path | None = None) -> Path:
