@@ -13,7 +13,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+    new_raw_cell,
+)
 
 from course_utils.slides import __main__ as slides_main
 from course_utils.slides import check, chromium, export
@@ -276,6 +282,30 @@ def test_a_file_that_is_not_a_notebook_is_named(tmp_path):
     path.write_text("<<<<<<< HEAD", encoding="utf-8")
     with pytest.raises(ValueError, match="small.ipynb is not a notebook"):
         export.export(path)
+
+
+def test_a_slide_is_whole_in_any_window_whatever_is_on_it(small_deck):
+    pasted = new_markdown_cell(
+        "# שלום, 日本語 🎉\n![dot](attachment:dot.png) [mail](mailto:a@b.org)"
+    )
+    pasted["attachments"] = {"dot.png": {"image/png": RED_DOT}}
+    error = new_output("error", ename="ZeroDivisionError", evalue="x", traceback=["\x1b[31mError"])
+    tab, complaints = small_deck(
+        pasted, new_raw_cell("raw <b>text</b>"), new_code_cell("1 / 0", outputs=[error])
+    )
+    for width, height in ((1024, 768), (800, 600), (420, 800)):
+        tab.set_viewport_size({"width": width, "height": height})
+        for slide in range(3):
+            tab.evaluate("i => Reveal.slide(i)", slide)
+            tab.wait_for_timeout(100)
+            parts = tab.locator("section.present :is(h1, p, pre, img)").evaluate_all(
+                "parts => parts.map(part => part.getBoundingClientRect().toJSON())"
+            )
+            assert parts or slide == 1  # nbconvert shows a raw cell without a paragraph
+            for part in parts:
+                assert -1 <= part["left"] and part["right"] <= width + 1
+                assert -1 <= part["top"] and part["bottom"] <= height + 1
+    assert complaints == [] and tab.locator("img").evaluate("i => i.naturalWidth") == 1
 
 
 # ---- Pictures and links -------------------------------------------------------------------------
