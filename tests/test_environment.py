@@ -57,6 +57,23 @@ def test_a_changed_file_is_installed_with_the_constraints(course):
     assert environment.STAMP.read_text() == environment.state()
 
 
+@pytest.mark.parametrize("error", ["ResolutionImpossible: for help", "No matching distribution"])
+def test_a_withdrawn_version_does_not_stop_the_installation(course, monkeypatch, capsys, error):
+    (course.root / "requirements.txt").write_text("numpy==9.*")
+
+    def run(*command):
+        course.calls.append(command)
+        gone = "--constraint" in command
+        return SimpleNamespace(returncode=int(gone), stderr=error if gone else "")
+
+    monkeypatch.setattr(environment, "run", run)
+    environment.update()
+    last = [call for call in course.calls if "requirements.txt" in call][-1]
+    assert last[-2:] == ("--requirement", "requirements.txt")
+    assert "taking what requirements.txt allows" in capsys.readouterr().out
+    assert environment.STAMP.read_text() == environment.state()
+
+
 def test_without_network_a_working_environment_is_used_and_tried_again_later(course, capsys):
     (course.root / "requirements.txt").write_text("numpy==9.*")
     course.error = "no network"

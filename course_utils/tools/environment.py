@@ -26,6 +26,8 @@ STAMP = VENV / ".installed"
 PINS = ("requirements.txt", "requirements-models.txt", "constraints.txt", "pyproject.toml")
 NEEDED = ("pip", "jupyterlab", "pytest", "nbval", "torch", "transformers")
 NEEDED_GB = 3
+# What pip says when one of the tested versions was withdrawn (or cannot be reached).
+GONE = re.compile("ResolutionImpossible|No matching distribution")
 # What the caller's pip settings may say: where packages come from. How they are installed is ours.
 PIP_KEPT = re.compile(
     "PIP_(INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|PROXY|CERT|CLIENT_CERT"
@@ -117,6 +119,9 @@ def install() -> str:
     patience = ["--retries", "1"] if venv_works() else []
     for step in steps:
         done = run("-m", "pip", "install", "--quiet", *patience, *step)
+        if pins and step[-2:] == pins and GONE.search(done.stderr):
+            print("A tested version is gone: taking what requirements.txt allows.", flush=True)
+            done = run("-m", "pip", "install", "--quiet", *patience, *step[:-2])
         if done.returncode:
             return done.stderr.strip() or "pip failed"
     elsewhere = "pip's own settings send packages elsewhere. Try: PIP_CONFIG_FILE=/dev/null make"
