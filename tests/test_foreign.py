@@ -197,7 +197,7 @@ WRONG_WEIGHTS = {
         "has no padding token",
     ),
     "an adapter": (lambda f: edit(f / "adapter_config.json"), "holds an adapter"),
-    "code of its own": (lambda f: bring_code(f), "is damaged or cannot be read here"),
+    "code of its own": (bring_code, "is damaged or cannot be read here"),
 }
 
 
