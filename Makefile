@@ -24,9 +24,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 lab: $(STAMP)
 	@$(PY) -m course_utils.tools.lab $(if $(PORT),--port $(PORT)) $(if $(LISTEN),--listen $(LISTEN))
 
-# All tests and every cell of every notebook.
+# All tests and every cell of every notebook, in two processes.
 test: $(STAMP)
-	@$(PY) -m pytest -p tests.kernel_memory --durations=20 --durations-min=1 $(TESTS)
+	@$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder -p tests.kernel_memory --durations=20 --durations-min=1 $(TESTS)
 
 # The style of the code.
 lint: $(STAMP)

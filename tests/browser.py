@@ -4,11 +4,12 @@ Controls are found by the words next to them, never by a cell's number.
 """
 
 import contextlib
+import dis
 import re
 import time
 import uuid
 from pathlib import Path
-from types import SimpleNamespace
+from types import CodeType, SimpleNamespace
 
 import nbformat
 import requests
@@ -24,15 +25,32 @@ ERRORS = '[data-mime-type$="jupyter.error"], [data-mime-type$="jupyter.stderr"]'
 TROUBLE = re.compile(r"Traceback|\w+(?:Error|Interrupt|Exception)\b")
 
 
-def up_to_last_widget(source: Path) -> nbformat.NotebookNode:
-    """The notebook with its stored outputs, cut after the last cell that makes a widget."""
+def names(code: str) -> tuple[set[str], set[str]]:
+    """The names that a cell gives a value to, and those that it reads before, or in functions."""
+    given, read = set(), set()
+    blocks = [compile(code, "cell", "exec")]
+    for block in blocks:
+        for step in dis.get_instructions(block):
+            if step.opname == "STORE_NAME" and block is blocks[0]:
+                given.add(step.argval)
+            elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL") and step.argval not in given:
+                read.add(step.argval)
+        blocks += [part for part in block.co_consts if isinstance(part, CodeType)]
+    return given, read
+
+
+def for_its_widgets(source: Path) -> nbformat.NotebookNode:
+    """The notebook without the cells that none of its widgets needs (nbval runs them all)."""
     nb = nbformat.read(source, as_version=4)
-    made = [i for i, c in enumerate(nb.cells) if c.cell_type == "code" and WIDGET.search(c.source)]
-    assert made, f"{source.name} makes no widget"
-    nb.cells = nb.cells[: made[-1] + 1]
-    for cell in nb.cells:
-        if cell.cell_type == "code":
+    needed, kept = set(), []
+    for cell in reversed([cell for cell in nb.cells if cell.cell_type == "code"]):
+        given, read = names(cell.source)
+        if WIDGET.search(cell.source) or given & needed:
+            needed = needed - given | read
             cell.execution_count = None  # it shows when a cell has run
+            kept.append(cell.id)
+    assert kept, f"{source.name} makes no widget"
+    nb.cells = [cell for cell in nb.cells if cell.cell_type == "markdown" or cell.id in kept]
     return nb
 
 
@@ -88,12 +106,22 @@ def opened(browser, server, nb):
         context.close()
         for session in requests.get(server.url + "/api/sessions", headers=server.headers).json():
             if session["path"] == f"{FOLDER.name}/{file.name}":
+                stop(f"{server.url}/api/kernels/{session['kernel']['id']}", server.headers)
                 where = f"{server.url}/api/sessions/{session['id']}"
                 requests.delete(where, headers=server.headers, timeout=60)
         requests.delete(f"{server.url}/lab/api/workspaces/{name}", headers=server.headers)
         file.unlink(missing_ok=True)
         for left in (FOLDER / ".ipynb_checkpoints").glob(f"{name}*"):
             left.unlink(missing_ok=True)
+
+
+def stop(kernel: str, headers: dict) -> None:
+    """Interrupt it and wait for that: killed at work, it writes a traceback into the log."""
+    requests.post(f"{kernel}/interrupt", headers=headers, timeout=60)
+    deadline = time.monotonic() + REACT_S
+    while requests.get(kernel, headers=headers, timeout=60).json()["execution_state"] != "idle":
+        assert time.monotonic() < deadline, f"the kernel is at work {REACT_S} s after its interrupt"
+        time.sleep(0.1)
 
 
 def errors_in(page):

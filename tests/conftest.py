@@ -12,6 +12,10 @@ import pytest
 # imported, and the course's own modules import that.
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
 
+# Where several processes share the cores, one thread each: more would wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from course_utils.tools import lab  # noqa: E402
 
 lab.use_own_settings()  # before matplotlib reads its own
@@ -42,6 +46,19 @@ os.environ["TQDM_DISABLE"] = "1"
 # No windows from unit tests. Not in the environment: kernels draw into their notebook.
 os.environ.pop("MPLBACKEND", None)
 matplotlib.use("agg")
+
+
+# Two processes take their work in this order: the longest notebook, and beside it what a browser
+# does, which mostly waits; then the other notebooks, then all the rest.
+FIRST = ("03_", "test_browser", "test_slides_live", "0")
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        fits = (i for i, start in enumerate(FIRST) if item.path.name.startswith(start))
+        return next(fits, len(FIRST))
+
+    items.sort(key=place)  # what has the same place keeps its order
 
 
 @pytest.fixture(scope="module")

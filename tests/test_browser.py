@@ -15,11 +15,11 @@ from browser import (
     drag,
     errors_in,
     eventually,
+    for_its_widgets,
     opened,
     press,
     readout,
     run_all,
-    up_to_last_widget,
     widget,
     write,
     write_readout,
@@ -33,8 +33,8 @@ NOTES = "[1, 3], as in the notes"
 
 @pytest.fixture(scope="class")
 def notebook(request, shown, server):  # in this order: without a Chromium no server is started
-    """The class's notebook, open and run up to its last widget, at the least."""
-    nb = up_to_last_widget(ROOT / "notebooks" / f"{request.cls.name}.ipynb")
+    """The class's notebook, open, with the cells run that its widgets need."""
+    nb = for_its_widgets(ROOT / "notebooks" / f"{request.cls.name}.ipynb")
     with opened(shown, server, nb) as seen:
         run_all(seen.page)
         yield seen
@@ -353,6 +353,8 @@ class TestNotebook4(Search):
     def right(self, box, words, logits):
         """Whether bars and figures are what the plain function says for what the sliders say."""
         temperature, top_p = (float(readout(box, label)) for label in ("temperature", "top-p"))
+        if self.k(box) > len(words):
+            return False  # still that of the text before
         state = widgets.sampling.apply_settings(logits, temperature, self.k(box), top_p)
         found = self.rows(box)
         numbers = [float(p) for _, p in found]

@@ -163,13 +163,27 @@ def test_no_opening_begins_more_than_one_percent(name, nli, bank):
     assert worst[1] <= 0.01 * len(texts), worst
 
 
+def closest(texts, encoder):
+    """The largest cosine of two texts.
+
+    Only pairs that share many letters are encoded, which saves half a minute: in the first 8,000
+    premises, two of cosine 0.85 share enough for 0.49.
+    """
+    counts = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5)).fit_transform(texts)
+    alike = (counts @ counts.T).tocoo()
+    near = (alike.data >= 0.4) & (alike.row < alike.col)
+    rows, places = np.unique([alike.row[near], alike.col[near]], return_inverse=True)
+    vectors = encoder.encode([texts[row] for row in rows])
+    return pairwise_cosine(*vectors[places.reshape(2, -1)]).max()
+
+
 def test_no_near_duplicate_premises(nli, minilm):
     premises = list(dict.fromkeys(nli["premise"]))
-    vectors = minilm.encode(premises)
-    similar = cosine_similarity(vectors, vectors)
-    np.fill_diagonal(similar, 0)
-    print(f"closest two premises: cosine {similar.max():.3f}")
-    assert similar.max() < 0.97
+    found = closest(premises, minilm)
+    print(f"closest two premises: cosine {found:.3f}")
+    assert found < 0.97
+    almost = premises[0].replace("little", "small")
+    assert almost != premises[0] and closest(premises[:500] + [almost], minilm) >= 0.97
 
 
 @pytest.mark.parametrize("ngrams", [(1, 1), (1, 2)])

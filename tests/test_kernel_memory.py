@@ -20,7 +20,16 @@ def test_the_peak_is_that_of_the_process():
 
 @pytest.mark.parametrize("over, status", [(-0.1, 0), (0.1, pytest.ExitCode.TESTS_FAILED)])
 def test_a_kernel_over_the_limit_fails_the_run(monkeypatch, over, status):
+    """Whether this process saw it, or one of those that pytest-xdist shares the tests among."""
     monkeypatch.setattr(kernel_memory, "PEAKS", {"a.ipynb": kernel_memory.LIMIT_GB + over})
-    session = SimpleNamespace(exitstatus=0)
+    worker = SimpleNamespace(config=SimpleNamespace(workeroutput={}), exitstatus=0)
+    kernel_memory.pytest_sessionfinish(worker)
+    session = SimpleNamespace(config=SimpleNamespace(), exitstatus=0)
+    kernel_memory.pytest_sessionfinish(session)
+    assert (worker.exitstatus, session.exitstatus) == (0, status)
+
+    monkeypatch.setattr(kernel_memory, "PEAKS", {})
+    kernel_memory.pytest_testnodedown(SimpleNamespace(**vars(worker.config)), None)
+    session.exitstatus = 0
     kernel_memory.pytest_sessionfinish(session)
     assert session.exitstatus == status

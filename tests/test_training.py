@@ -259,7 +259,6 @@ def test_columns_are_read_by_position(kind):
         (["a"], "b"), (["a"], {"b"}), (["a"], {"b": 1}), (["a"], 3), None,
         (["a"], np.array(3)), (["a"], torch.tensor(3)), (["a"], pd.DataFrame({"x": ["A"]})),
     ],
-    ids=lambda columns: str(columns)[:20].replace("\n", " "),
 )  # fmt: skip
 def test_what_is_no_list_of_columns_is_refused(columns):
     with pytest.raises(TypeError, match="must be a list, not .*: give the columns one by one"):

@@ -9,12 +9,14 @@ import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import NamedTuple
 
 import numpy as np
 
 from course_utils.engines.ties import search_with_ties
 from course_utils.internal import index_file
+from course_utils.internal.interrupts import no_interrupt
 from course_utils.search import Hit, Index, best_hits
 
 BATCH = 256  # points in one request
@@ -124,6 +126,7 @@ class QdrantIndex(Index):
 
         total = start + len(texts)
         # in a thread of its own: the stop button waits for the request that is under way
+        answers = SimpleQueue()
         with ThreadPoolExecutor(1) as thread:
             for first in range(0, len(texts), BATCH):
                 batch = texts[first : first + BATCH]
@@ -133,7 +136,10 @@ class QdrantIndex(Index):
                     vectors=embeddings[first : first + BATCH].tolist(),
                     payloads=[{"text": text, "of": [start, total]} for text in batch],
                 )
-                thread.submit(self._ask, "upsert", points=points, wait=True).result()
+                with no_interrupt():  # a thread that is stopped while it starts would be lost
+                    asked = thread.submit(self._ask, "upsert", points=points, wait=True)
+                asked.add_done_callback(answers.put)
+                answers.get().result()
         self._check_count(total)
 
     def _check_count(self, wanted: int) -> None:
