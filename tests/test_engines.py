@@ -290,6 +290,28 @@ def test_200_interrupts_of_add(kind, press_stop_after):
     assert min(counts.values()) >= 10, counts
 
 
+def test_a_stop_while_the_upload_starts_leaves_no_thread_at_work(monkeypatch):
+    texts = words_of(np.random.default_rng(0), 60)
+    index, presses = QdrantIndex.build(Letters(), texts[:40]), [signal.SIGINT]
+    start, upsert, before = threading.Thread.start, index.client.upsert, threading.enumerate()
+
+    def start_and_press(thread):
+        start(thread)
+        if presses:
+            signal.raise_signal(presses.pop())
+
+    def slow(*args, **kwargs):
+        time.sleep(0.2)
+        return upsert(*args, **kwargs)
+
+    monkeypatch.setattr(index.client, "upsert", slow)
+    monkeypatch.setattr(threading.Thread, "start", start_and_press)
+    with pytest.raises(KeyboardInterrupt):
+        index.add(texts[40:])
+    assert set(threading.enumerate()) <= set(before)
+    check_whole(index, texts[:40])
+
+
 @pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
 def test_threads_may_add_search_and_save_at_once(kind, tmp_path, monkeypatch):
     concatenate = np.concatenate
