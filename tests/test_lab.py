@@ -278,15 +278,18 @@ def test_matplotlib_settings_of_the_reader_do_not_reach_the_tests():
     assert Path(matplotlib.get_configdir()) == lab.settings_folder() / "mplconfigdir"
 
 
-def test_kernels_share_one_heap_unless_the_reader_chose(monkeypatch):
+@pytest.mark.parametrize(
+    "name, ours", [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "4194304")]
+)
+def test_kernels_give_memory_back_unless_the_reader_chose(monkeypatch, name, ours):
     if sys.prefix == sys.base_prefix:
         pytest.skip("without .venv the environment is left alone")
-    for chosen, expected in (None, "1"), ("4", "4"):
-        monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    for chosen, expected in (None, ours), ("4", "4"):
+        monkeypatch.delenv(name, raising=False)
         if chosen:
-            monkeypatch.setenv("MALLOC_ARENA_MAX", chosen)
+            monkeypatch.setenv(name, chosen)
         lab.use_own_settings()
-        assert os.environ["MALLOC_ARENA_MAX"] == expected
+        assert os.environ[name] == expected
 
 
 def test_a_shared_course_that_cannot_be_written_uses_the_home_folder(tmp_path, monkeypatch):

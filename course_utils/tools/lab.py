@@ -55,9 +55,11 @@ def use_own_settings() -> None:
         sys.exit(f"You need a folder that you may write ({error}): HOME=/my/folder make lab")
     for name in FOREIGN:
         os.environ.pop(name, None)
-    # glibc keeps a heap for each thread, with holes that no other can use. With one for all, the
-    # largest notebook's kernel needs half a gigabyte less. Read when a kernel starts.
+    # glibc keeps a heap for each thread, and large arrays in them: holes that nothing else can use.
+    # With one for all, and arrays from 4 MB given back at once, the largest notebook's kernel needs
+    # half a gigabyte less. Read when a kernel starts.
     os.environ.setdefault("MALLOC_ARENA_MAX", "1")
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**22))
     # A machine-wide configuration (culling, another python3 kernel) is not for the course.
     paths.SYSTEM_CONFIG_PATH.clear()
     paths.SYSTEM_JUPYTER_PATH.clear()
