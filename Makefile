@@ -26,7 +26,7 @@ lab: $(STAMP)
 
 # All tests and every cell of every notebook, in two processes.
 test: $(STAMP)
-	@$(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder -p tests.kernel_memory --durations=20 --durations-min=1 $(TESTS)
+	@$(PY) -m pytest -n 2 --dist loadscope -p tests.kernel_memory --durations=20 --durations-min=1 $(TESTS)
 
 # The style of the code.
 lint: $(STAMP)

@@ -48,19 +48,6 @@ os.environ.pop("MPLBACKEND", None)
 matplotlib.use("agg")
 
 
-# Two processes take their work in this order: the longest notebook, and beside it what a browser
-# does, which mostly waits; then the other notebooks, then all the rest.
-FIRST = ("03_", "test_browser", "test_slides_live", "0")
-
-
-def pytest_collection_modifyitems(items):
-    def place(item):
-        fits = (i for i, start in enumerate(FIRST) if item.path.name.startswith(start))
-        return next(fits, len(FIRST))
-
-    items.sort(key=place)  # what has the same place keeps its order
-
-
 @pytest.fixture(scope="module")
 def one_thread():
     """For tensors as small as a test's, threads only wait for each other."""

@@ -353,9 +353,10 @@ class TestNotebook4(Search):
     def right(self, box, words, logits):
         """Whether bars and figures are what the plain function says for what the sliders say."""
         temperature, top_p = (float(readout(box, label)) for label in ("temperature", "top-p"))
-        if self.k(box) > len(words):
+        k = self.k(box)
+        if k > len(words):
             return False  # still that of the text before
-        state = widgets.sampling.apply_settings(logits, temperature, self.k(box), top_p)
+        state = widgets.sampling.apply_settings(logits, temperature, k, top_p)
         found = self.rows(box)
         numbers = [float(p) for _, p in found]
         return (
