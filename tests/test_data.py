@@ -163,27 +163,28 @@ def test_no_opening_begins_more_than_one_percent(name, nli, bank):
     assert worst[1] <= 0.01 * len(texts), worst
 
 
-def closest(texts, encoder):
-    """The largest cosine of two texts.
+def closest(texts, others, encoder):
+    """The largest cosine of two different texts, one of each list.
 
-    Only pairs that share many letters are encoded, which saves half a minute: in the first 8,000
-    premises, two of cosine 0.85 share enough for 0.49.
+    Only pairs that share many rare letter sequences are encoded, which saves half a minute: in the
+    8,000 premises, two of cosine 0.85 share enough for 0.48.
     """
-    counts = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5)).fit_transform(texts)
-    alike = (counts @ counts.T).tocoo()
-    near = (alike.data >= 0.4) & (alike.row < alike.col)
-    rows, places = np.unique([alike.row[near], alike.col[near]], return_inverse=True)
-    vectors = encoder.encode([texts[row] for row in rows])
-    return pairwise_cosine(*vectors[places.reshape(2, -1)]).max()
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), max_df=0.05).fit(texts)
+    alike = (letters.transform(texts) @ letters.transform(others).T).tocoo()
+    pairs = zip(alike.row[alike.data >= 0.45], alike.col[alike.data >= 0.45], strict=True)
+    pairs = [(texts[i], others[j]) for i, j in pairs if texts[i] != others[j]]
+    near, places = np.unique(pairs, return_inverse=True)
+    vectors = encoder.encode(near.tolist())
+    return pairwise_cosine(*vectors[places.reshape(-1, 2).T]).max()
 
 
 def test_no_near_duplicate_premises(nli, minilm):
     premises = list(dict.fromkeys(nli["premise"]))
-    found = closest(premises, minilm)
+    found = closest(premises, premises, minilm)
     print(f"closest two premises: cosine {found:.3f}")
     assert found < 0.97
     almost = premises[0].replace("little", "small")
-    assert almost != premises[0] and closest(premises[:500] + [almost], minilm) >= 0.97
+    assert almost != premises[0] and closest(premises[:500], [almost], minilm) >= 0.97
 
 
 @pytest.mark.parametrize("ngrams", [(1, 1), (1, 2)])
@@ -212,7 +213,8 @@ def test_labels_alike_in_length_and_negation(nli):
 
 
 def test_similarity_is_about_meaning(minilm):
-    sts = datasets.load_sts("test")
+    """On every third pair."""
+    sts = {name: column[::3] for name, column in datasets.load_sts("test").items()}
     words = [
         [set(normal(text).split()) for text in sts[side]] for side in ("sentence1", "sentence2")
     ]
@@ -225,15 +227,22 @@ def test_similarity_is_about_meaning(minilm):
 
 
 def test_the_bank_needs_meaning(bank, matched, minilm):
+    """TF-IDF searches the whole bank. MiniLM, in notebook 2: recall@1 0.82. Here every second
+    query, among the first questions of their groups.
+    """
     tfidf = TfidfVectorizer().fit(bank["text"])
     by_words = (tfidf.transform(matched["text"]) @ tfidf.transform(bank["text"]).T).toarray()
-    by_meaning = cosine_similarity(minilm.encode(matched["text"]), minilm.encode(bank["text"]))
-    recall = {
-        name: evaluation.recall_at_k(
-            evaluation.rank_of_first_hit(similar, bank["group"], matched["group"]), 1
-        )
-        for name, similar in {"TF-IDF": by_words, "MiniLM": by_meaning}.items()
-    }
-    print(f"recall@1 of {len(matched['text'])} queries: {recall}")
-    assert recall["TF-IDF"] <= 0.65 and recall["MiniLM"] >= 0.78  # among 6,000 questions
-    assert by_meaning.max() < 0.97  # no query is a copy of a bank question
+    by_words = evaluation.rank_of_first_hit(by_words, bank["group"], matched["group"])
+    asked, groups = matched["text"][::2], matched["group"][::2]
+    first = dict(zip(bank["group"][::-1], bank["text"][::-1], strict=True))
+    first = {group: first[group] for group in dict.fromkeys(groups)}
+    by_meaning = cosine_similarity(minilm.encode(asked), minilm.encode(list(first.values())))
+    by_meaning = evaluation.rank_of_first_hit(by_meaning, list(first), groups)
+    ranks = {"TF-IDF": by_words, "MiniLM": by_meaning}
+    recall = {name: evaluation.recall_at_k(found, 1) for name, found in ranks.items()}
+    print(f"recall@1 of {len(matched['text'])} and {len(asked)} queries: {recall}")
+    assert recall["TF-IDF"] <= 0.65 and recall["MiniLM"] >= 0.84
+
+
+def test_no_query_is_a_copy_of_a_question(bank, matched, minilm):
+    assert closest(matched["text"], bank["text"], minilm) < 0.97
