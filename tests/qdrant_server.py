@@ -35,7 +35,7 @@ def serving(key=None):
     server.url = f"http://127.0.0.1:{server.server_address[1]}"
     server.key, server.requests, server.qdrant = key, [], QdrantClient(":memory:")
     server.keys, server.one_at_a_time = [], threading.Lock()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
         yield server
