@@ -70,11 +70,16 @@ def folder(tmp_path_factory):
     return place / "model"
 
 
+@pytest.fixture(scope="module")
+def expected(folder):
+    return encoders.load(folder).encode(SENTENCES)
+
+
 @pytest.fixture
 def server(folder, tmp_path, monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     server.folder, server.broken, server.asked = folder, ("", 0), 0
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
     url = constants.ENDPOINT + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url)
@@ -86,32 +91,31 @@ def server(folder, tmp_path, monkeypatch):
     server.server_close()
 
 
-def check(encoder, folder):
+def check(encoder, expected):
     assert (encoder.pooling, encoder.normalize, encoder.max_length) == ("cls", True, 9)
-    expected = encoders.load(folder).encode(SENTENCES)
     assert np.array_equal(encoder.encode(SENTENCES), expected)
 
 
-def test_a_model_is_fetched_whole_and_then_works_offline(server, folder, monkeypatch):
-    check(encoders.load("org/model"), folder)
+def test_a_model_is_fetched_whole_and_then_works_offline(server, expected, monkeypatch):
+    check(encoders.load("org/model"), expected)
     server.broken = "", 0
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    check(encoders.load("org/model"), folder)
+    check(encoders.load("org/model"), expected)
 
 
 @pytest.mark.parametrize("status", [429, 503, None])
 @pytest.mark.parametrize(
     "part", ["modules.json", "1_Pooling/config.json", "model.safetensors", "/api/"]
 )
-def test_a_busy_hub_is_an_error_and_the_next_try_is_right(server, folder, part, status):
+def test_a_busy_hub_is_an_error_and_the_next_try_is_right(server, expected, part, status):
     server.broken = part, status
     with pytest.raises(FileNotFoundError, match="cannot get 'org/model' from the hub"):
         encoders.load("org/model")
     server.broken = "", 0
-    check(encoders.load("org/model"), folder)
+    check(encoders.load("org/model"), expected)
     # and when it is busy again, there is the copy, after one question
     server.broken, server.asked = ("/", status), 0
-    check(encoders.load("org/model"), folder)
+    check(encoders.load("org/model"), expected)
     assert server.asked == 1
 
 

@@ -22,14 +22,19 @@ class Measured:
         return dict.fromkeys(train.MEASURES, 0.5)
 
 
+@pytest.fixture(scope="module")
+def own_data():
+    return train.training_data()
+
+
 @pytest.fixture
-def small(monkeypatch):
+def small(own_data, monkeypatch):
     """Trainings of two steps and no measuring; returns the data of all four objectives."""
     monkeypatch.setattr(train, "Yardstick", Measured)
     monkeypatch.setattr(train, "SEEDS", (0,))
     monkeypatch.setattr(train, "SHARES", (1,))
     monkeypatch.setattr(Measured, "asked", 0)
-    return {name: rows[:8] for name, rows in train.training_data().items()}
+    return {name: rows[:8] for name, rows in own_data.items()}
 
 
 def rows_of(path):
@@ -58,9 +63,9 @@ def test_rows_of_other_data_are_dropped(small, tmp_path):
     assert train.stored_rows(path, train.made_with(other)) == []
 
 
-def test_the_stored_table_was_made_with_the_present_data():
+def test_the_stored_table_was_made_with_the_present_data(own_data):
     rows = rows_of(train.SCALING)
-    mark = train.made_with(train.training_data())
+    mark = train.made_with(own_data)
     assert {row["made_with"] for row in rows} == {mark}, "run python -m course_utils.tools.train"
     assert rows[0]["objective"] == "none"
     assert {row["objective"] for row in rows[1:]} == set(train.OPTIONS)
@@ -169,8 +174,8 @@ def test_a_published_data_set_is_trained_on(small, tiny, tmp_path, form, parquet
 
 
 @pytest.mark.parametrize("form", ["all-nli/triplet", "all-nli/pair"])
-def test_an_encoder_is_trained_on_a_published_data_set(tiny, tmp_path, monkeypatch, form):
-    few = {name: rows[:4] for name, rows in train.training_data().items()}
+def test_an_encoder_is_trained_on_a_published_data_set(own_data, tiny, tmp_path, monkeypatch, form):
+    few = {name: rows[:4] for name, rows in own_data.items()}
     monkeypatch.setattr(
         train, "training_data", lambda *own: train_data.training_data(*own) if own else few
     )
