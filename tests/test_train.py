@@ -82,12 +82,15 @@ def test_no_question_of_a_group_that_is_kept_out_is_trained_on():
 
 
 def test_course_sbert_is_what_its_card_says():
-    """Small, readable by the library, and surely better than the encoder it was made from."""
+    """Small, readable by the library, and surely better than the encoder it was made from.
+
+    The last is measured on every third pair.
+    """
     from sentence_transformers import SentenceTransformer
 
     folder = train.SBERT
     assert (folder / "model.safetensors").stat().st_size <= 11e6
-    graded = datasets.load_sts("test")
+    graded = {name: column[::3] for name, column in datasets.load_sts("test").items()}
     trained, untrained = encoders.load("course-sbert"), encoders.load("course-bert")
     some = graded["sentence1"][:8]
     library = SentenceTransformer(str(folder), device="cpu").float()  # stored in float16
