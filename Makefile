@@ -1,4 +1,4 @@
-# Two commands: `make lab` opens the course, `make test` proves that all of it works.
+# Two commands: `make lab` opens the course, `make test` proves that it works.
 # Both make the environment .venv when it is missing, damaged or out of date.
 #
 #   make lab PORT=9000                     another port
@@ -9,6 +9,7 @@
 PYTHON ?= python3
 PY     := .venv/bin/python
 STAMP  := .venv/.installed
+IN_TWO := $(PY) -m pytest -n 2 --dist loadscope --durations=20 --durations-min=1
 
 # An active environment, a search path or pip settings of the caller's must not leak into ours.
 # (PYTHONOPTIMIZE takes every assert away, PYTHONSTARTUP runs the caller's own file in kernels.)
@@ -17,16 +18,20 @@ unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_NO_DEPS PIP_CONSTRAINT PIP_DRY_RUN
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab test lint outputs images slides site scores release handout solutions bench pins FORCE
+.PHONY: help lab test browser lint outputs images slides site scores release handout solutions bench pins FORCE
 .DELETE_ON_ERROR:
 
 # JupyterLab with your copy of the first notebook, in my-course.
 lab: $(STAMP)
 	@$(PY) -m course_utils.tools.lab $(if $(PORT),--port $(PORT)) $(if $(LISTEN),--listen $(LISTEN))
 
-# All tests and every cell of every notebook, in two processes.
+# The unit tests and every cell of every notebook, in two processes.
 test: $(STAMP)
-	@$(PY) -m pytest -n 2 --dist loadscope -p tests.kernel_memory --durations=20 --durations-min=1 $(TESTS)
+	@$(IN_TWO) -p tests.kernel_memory $(or $(TESTS),-m "not browser")
+
+# What only a browser can see: widgets in the notebooks, slides, pages. Needs a Chromium.
+browser: $(STAMP)
+	@$(IN_TWO) -m browser tests
 
 # The style of the code.
 lint: $(STAMP)

@@ -76,6 +76,13 @@ def full_disk():
     return full
 
 
+def pytest_collection_modifyitems(items):
+    """Tests of slides, pages and widgets as a browser shows them: `make browser` runs them."""
+    for item in items:
+        if {"shown", "site"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("browser")
+
+
 def pytest_terminal_summary(terminalreporter):
     """Count unit tests and notebook cells apart: they are two different proofs."""
     counts = {"unit tests": {}, "notebook cells": {}}

@@ -313,8 +313,8 @@ def test_min_p_cuts_what_is_small_next_to_the_best():
 
 
 @pytest.mark.parametrize(
-    "token, shown",
+    "token, text",
     [(" Paris", "Paris"), ("ful", "ful"), ("\n", "⏎"), (" ", "(space)"), ("", "(nothing)")],
 )
-def test_a_token_is_shown_so_that_one_can_read_it(token, shown):
-    assert widgets.sampling.readable(token) == shown
+def test_a_token_is_shown_so_that_one_can_read_it(token, text):
+    assert widgets.sampling.readable(token) == text
