@@ -279,7 +279,12 @@ def test_matplotlib_settings_of_the_reader_do_not_reach_the_tests():
 
 
 @pytest.mark.parametrize(
-    "name, ours", [("MALLOC_ARENA_MAX", "1"), ("MALLOC_MMAP_THRESHOLD_", "4194304")]
+    "name, ours",
+    [
+        ("MALLOC_ARENA_MAX", "1"),
+        ("MALLOC_MMAP_THRESHOLD_", "4194304"),
+        ("MALLOC_TRIM_THRESHOLD_", "33554432"),
+    ],
 )
 def test_kernels_give_memory_back_unless_the_reader_chose(monkeypatch, name, ours):
     if sys.prefix == sys.base_prefix:

@@ -57,9 +57,11 @@ def use_own_settings() -> None:
         os.environ.pop(name, None)
     # glibc keeps a heap for each thread, and large arrays in them: holes that nothing else can use.
     # With one for all, and arrays from 4 MB given back at once, the largest notebook's kernel needs
-    # half a gigabyte less. Read when a kernel starts.
+    # half a gigabyte less. The 32 MB that a heap may keep at its end save time: without them it is
+    # shortened and lengthened at every step. Read when a kernel starts.
     os.environ.setdefault("MALLOC_ARENA_MAX", "1")
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**22))
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**25))
     # A machine-wide configuration (culling, another python3 kernel) is not for the course.
     paths.SYSTEM_CONFIG_PATH.clear()
     paths.SYSTEM_JUPYTER_PATH.clear()
