@@ -126,8 +126,8 @@ class LanguageModel:
         for _ in range(max_tokens):
             # read the new tokens, (n, 1) after the first step; logits of the next: (n, vocab)
             out = self.network(new, past_key_values=kept, use_cache=cache, logits_to_keep=1)
-            # temperature and cuts, then one token for each text
-            rows = sampling.next_probabilities(out.logits[:, -1].numpy(), **how)
+            # for each text temperature and cuts, then one token; a row at a time saves memory
+            rows = (sampling.next_probabilities(row, **how) for row in out.logits[:, -1].numpy())
             drawn = np.array([sampling.sample(row, rng=rng)[0] for row in rows])
             yield drawn
             # what follows the end of a text is cut off later, in ``decode``
