@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from course_utils import exercises, sampling
-from course_utils.exercises import cells, feedback, record
+from course_utils.exercises import feedback, record
+from course_utils.internal import cells
 
 NOTEBOOKS = {
     int(path.stem[:2]): path

@@ -8,7 +8,7 @@ import sys
 import nbformat
 import pytest
 
-from course_utils.exercises import cells
+from course_utils.internal import cells
 from course_utils.tools import handout
 
 NOTEBOOKS = sorted((handout.ROOT / "notebooks").glob("0*.ipynb"))
@@ -53,7 +53,7 @@ def test_no_file_that_is_handed_out_holds_a_solution(folder):
                 found = [file for file, text in texts.items() if answer in text]
                 assert not found, (path.name, name)
     marked = {file for file in texts if "BEGIN SOLUTION" in texts[file]}
-    assert marked <= {"course_utils/exercises/cells.py"}
+    assert marked <= {"course_utils/internal/cells.py"}
 
 
 def test_the_handout_works_and_says_that_solutions_are_not_there(folder):

@@ -1,6 +1,5 @@
 """The exercises of the four notebooks: ``check_…`` says at once whether an answer is right."""
 
-from course_utils.exercises.cells import show_solution
 from course_utils.exercises.feedback import Feedback
 from course_utils.exercises.lesson1 import (
     check_attention,
@@ -32,6 +31,7 @@ from course_utils.exercises.lesson4_search import (
     check_gigabytes,
     check_hamming,
 )
+from course_utils.internal.cells import show_solution
 
 # isort: split
 # (the order of the imports is the order of the exercises in `progress`)

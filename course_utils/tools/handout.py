@@ -20,7 +20,7 @@ from pathlib import Path
 import nbformat
 
 import course_utils
-from course_utils.exercises import cells
+from course_utils.internal import cells
 
 ROOT = Path(__file__).resolve().parents[2]
 # What holds solutions, or answers that are nearly right.

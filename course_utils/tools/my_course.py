@@ -19,7 +19,7 @@ from pathlib import Path
 
 import nbformat
 
-from course_utils.exercises import cells
+from course_utils.internal import cells
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = "my-course"

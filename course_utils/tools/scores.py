@@ -27,7 +27,8 @@ from unittest import mock
 
 import nbformat
 
-from course_utils.exercises import cells, record
+from course_utils.exercises import record
+from course_utils.internal import cells
 from course_utils.internal.notebook_code import parse
 
 LIMIT_S = 300

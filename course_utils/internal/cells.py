@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-SOURCES = Path(__file__).resolve().parent / "solutions"
+SOURCES = Path(__file__).resolve().parents[1] / "exercises" / "solutions"
 
 
 REGION = re.compile(
