@@ -1,7 +1,7 @@
 """A pytest plugin: the peak memory of each notebook's kernel, printed next to the aim, and limited.
 
 The aim is 1.5 GB, so that a small container is enough. Notebook 3 is just there; notebook 4, which
-holds a language model, is above it, at 1.7 GB. The limit keeps all of them from growing.
+holds a language model, is above it, at 1.6 GB. The limit keeps all of them from growing.
 """
 
 from pathlib import Path
