@@ -213,8 +213,7 @@ def test_labels_alike_in_length_and_negation(nli):
 
 
 def test_similarity_is_about_meaning(minilm):
-    """On every third pair."""
-    sts = {name: column[::3] for name, column in datasets.load_sts("test").items()}
+    sts = datasets.load_sts("test")
     words = [
         [set(normal(text).split()) for text in sts[side]] for side in ("sentence1", "sentence2")
     ]
@@ -227,22 +226,15 @@ def test_similarity_is_about_meaning(minilm):
 
 
 def test_the_bank_needs_meaning(bank, matched, minilm):
-    """TF-IDF searches the whole bank. MiniLM, in notebook 2: recall@1 0.82. Here every second
-    query, among the first questions of their groups.
-    """
     tfidf = TfidfVectorizer().fit(bank["text"])
     by_words = (tfidf.transform(matched["text"]) @ tfidf.transform(bank["text"]).T).toarray()
-    by_words = evaluation.rank_of_first_hit(by_words, bank["group"], matched["group"])
-    asked, groups = matched["text"][::2], matched["group"][::2]
-    first = dict(zip(bank["group"][::-1], bank["text"][::-1], strict=True))
-    first = {group: first[group] for group in dict.fromkeys(groups)}
-    by_meaning = cosine_similarity(minilm.encode(asked), minilm.encode(list(first.values())))
-    by_meaning = evaluation.rank_of_first_hit(by_meaning, list(first), groups)
-    ranks = {"TF-IDF": by_words, "MiniLM": by_meaning}
-    recall = {name: evaluation.recall_at_k(found, 1) for name, found in ranks.items()}
-    print(f"recall@1 of {len(matched['text'])} and {len(asked)} queries: {recall}")
-    assert recall["TF-IDF"] <= 0.65 and recall["MiniLM"] >= 0.84
-
-
-def test_no_query_is_a_copy_of_a_question(bank, matched, minilm):
-    assert closest(matched["text"], bank["text"], minilm) < 0.97
+    by_meaning = cosine_similarity(minilm.encode(matched["text"]), minilm.encode(bank["text"]))
+    recall = {
+        name: evaluation.recall_at_k(
+            evaluation.rank_of_first_hit(similar, bank["group"], matched["group"]), 1
+        )
+        for name, similar in {"TF-IDF": by_words, "MiniLM": by_meaning}.items()
+    }
+    print(f"recall@1 of {len(matched['text'])} queries: {recall}")
+    assert recall["TF-IDF"] <= 0.65 and recall["MiniLM"] >= 0.78  # among 6,000 questions
+    assert by_meaning.max() < 0.97  # no query is a copy of a bank question

@@ -100,15 +100,14 @@ def test_a_large_bank_is_read_in_blocks_and_nothing_is_lost(order, top_k):
     queries = np.concatenate([np.tile(bank[:1], (250, 1)), bank[1:7]])
     if order != "mixed":
         bank = bank[np.argsort((bank @ queries[0]) * (1 if order == "best last" else -1))]
+    cosines = bank.astype(np.float64) @ queries.astype(np.float64).T
     near = near_rows(queries, bank, top_k)
     assert len(near) == 256 and all((np.diff(rows) > 0).all() for rows in near)
-    some = [0, 249, 250, 255]
-    cosines = bank.astype(np.float64) @ queries[some].astype(np.float64).T
-    hits = Index(encoder, [""] * n, bank).search_vectors(queries[some], top_k)
-    for place, column in enumerate(some):
-        best = np.sort(cosines[:, place])[::-1][:top_k]
-        assert set(np.argsort(-cosines[:, place])[:top_k]) <= set(near[column].tolist())
-        np.testing.assert_allclose([hit.score for hit in hits[place]], best, atol=2e-6)
+    hits = Index(encoder, [""] * n, bank).search_vectors(queries, top_k)
+    for column in (0, 249, 250, 255):
+        best = np.sort(cosines[:, column])[::-1][:top_k]
+        assert set(np.argsort(-cosines[:, column])[:top_k]) <= set(near[column].tolist())
+        np.testing.assert_allclose([hit.score for hit in hits[column]], best, atol=2e-6)
         assert near[column].size < n / 2 or order == "best last"
 
 
