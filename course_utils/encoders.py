@@ -26,6 +26,7 @@ from course_utils.internal.foreign import LibraryEncoder, open_library_model
 from course_utils.internal.hub import ASSETS as ASSETS
 from course_utils.internal.hub import OFFLINE_NAMES as OFFLINE_NAMES
 from course_utils.internal.hub import quiet as quiet
+from course_utils.internal.reopened import Reopened
 from course_utils.internal.speed import count_passes as count_passes
 from course_utils.internal.texts import check_texts
 from course_utils.pooling import POOLINGS
@@ -102,7 +103,7 @@ class GloveEncoder:
         return np.stack(rows).astype(np.float32)
 
 
-class TransformerEncoder:
+class TransformerEncoder(Reopened):
     """Tokenizer, transformer and pooling: ``encode`` for use, ``embed`` for training."""
 
     def __init__(self, name, model, tokenizer, pooling="mean", normalize=False, max_length=128):
@@ -189,6 +190,10 @@ class TransformerEncoder:
 
         speed.run_batches(self.model, compute, batches, show_progress)
         return embeddings
+
+    def opened_again(self) -> TransformerEncoder:
+        """What ``load`` gives for this name now."""
+        return load(self.name, self.pooling)
 
     def save(self, folder: str | Path) -> Path:
         """Save to a new ``folder``, all or nothing; sentence-transformers reads it, too.

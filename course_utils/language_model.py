@@ -23,6 +23,8 @@ from course_utils.internal import hub, model_copy, model_files
 from course_utils.internal.checks import check_logits
 from course_utils.internal.texts import check_texts
 
+PIECE = 32  # tokens that are scored at once: 6 MB of logits for a vocabulary of 49,152
+
 
 @lru_cache(maxsize=1)
 def smollm2() -> LanguageModel:
@@ -101,12 +103,16 @@ class LanguageModel:
         start = self.encode(before) if before else []
         ids = start + self.encode(text, room=len(start))
         first = len(start) or 1  # the first token that has something before it
-        # row i - 1 is what the model expected at token i: (t, vocab)
-        logits = self.network(torch.tensor([ids])).logits[0, first - 1 : -1].numpy()
-        # of each row the token that is there: (t, vocab) -> (t,); a row at a time saves memory
-        there = ids[first:]
-        chosen = [sampling.log_softmax(row)[i] for row, i in zip(logits, there, strict=True)]
-        return [self.tokens[i] for i in there], np.array(chosen)
+        logs, kept = [], None
+        # a piece of the text at a time, after keys and values of those before: this saves memory
+        for at in range(0, len(ids) - 1, PIECE):
+            piece = ids[:-1][at : at + PIECE]
+            out = self.network(torch.tensor([piece]), past_key_values=kept, use_cache=True)
+            kept = out.past_key_values
+            # row i is what the model expected after token i: of (piece, vocab) one number a row
+            following = zip(out.logits[0].numpy(), ids[at + 1 :], strict=False)
+            logs += [sampling.log_softmax(row)[token] for row, token in following]
+        return [self.tokens[i] for i in ids[first:]], np.array(logs[first - 1 :])
 
     @torch.inference_mode()
     def draw(

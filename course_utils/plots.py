@@ -12,6 +12,8 @@ import io
 import matplotlib.pyplot as plt
 import numpy as np
 
+from course_utils.internal.pixels import pixels_for_once
+
 COLORS = {
     "anchor": "#0072B2",
     "positive": "#009E73",
@@ -57,7 +59,8 @@ def use_style() -> None:
 def png(fig) -> bytes:
     """The figure as PNG bytes, twice as fine as the screen; the figure is closed."""
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=2 * fig.dpi)
+    with pixels_for_once(fig):
+        fig.savefig(buffer, format="png", dpi=2 * fig.dpi)
     plt.close(fig)
     return buffer.getvalue()
 

@@ -1,5 +1,6 @@
 """Encoders against SentenceTransformer.encode, GloVe by hand, and what cannot be loaded."""
 
+import gc
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -19,6 +21,7 @@ from tiny_bert import SENTENCES, save_tiny_bert
 from course_utils import encoders, training
 from course_utils.attention import attention_maps
 from course_utils.internal import hub
+from course_utils.search import Index
 
 VARIED = [
     "Rain.", "no", "?", "42", "e = mc²", "The train to Lyon leaves at 5:30 from platform nine.",
@@ -285,6 +288,45 @@ def test_a_fingerprint_is_that_of_the_model_and_not_of_its_name(folder, plain, g
     monkeypatch.chdir(folder.parent)
     assert encoders.load(folder.name).fingerprint == encoders.load(folder).fingerprint
     assert glove.fingerprint == encoders.load("glove").fingerprint != one.fingerprint
+
+
+# ---- a network that rests ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["course-bert", "minilm", "folder"])
+def test_a_closed_network_is_let_go_and_opened_again(folder, name, monkeypatch):
+    encoder = encoders.load(folder if name == "folder" else name, pooling="max")
+    index = Index.build(encoder, SENTENCES)
+    before, mark, found = encoder.encode(SENTENCES), encoder.fingerprint, index.search("rain")
+    network = weakref.ref(encoder.model)
+    encoder.close()
+    gc.collect()
+    assert network() is None and encoder.dim == before.shape[1]
+    opened = []
+    load = encoders.load
+    monkeypatch.setattr(encoders, "load", lambda *how: opened.append(how) or load(*how))
+    with ThreadPoolExecutor(4) as pool:  # as from a widget, whatever is asked first
+        for vectors in pool.map(lambda _: encoder.encode(SENTENCES), range(4)):
+            assert np.array_equal(vectors, before)
+    assert index.search("rain") == found and encoder.fingerprint == mark and len(opened) == 1
+
+
+def test_a_network_that_would_come_back_as_another_is_not_closed(folder, tiny, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    encoder = encoders.load(copy)
+    encoder.model.encoder.layer[1].output.dense.bias.data[3:4].add_(1e-6)
+    trained = encoder.encode(SENTENCES)
+    with pytest.raises(ValueError, match="after training save it"):
+        encoder.close()
+    assert np.array_equal(encoder.encode(SENTENCES), trained), "it was let go all the same"
+    # its files are exchanged while it rests
+    encoder = encoders.load(copy)
+    encoder.close()
+    shutil.rmtree(copy)
+    tiny.model.encoder.layer[1].output.dense.bias.data[3:4].add_(1e-6)
+    tiny.save(copy)
+    with pytest.raises(ValueError, match="its files were replaced"):
+        encoder.encode(SENTENCES)
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,27 @@ def test_log_probability_is_the_sum_of_conditional_ones(tiny):
     assert without[1:] == pytest.approx(logs, abs=1e-5)
 
 
+@pytest.mark.parametrize("piece", [1, 2, 5, 14, 15, 16])
+def test_log_probability_reads_a_long_text_in_pieces(tiny, monkeypatch, piece):
+    monkeypatch.setattr(language_model, "PIECE", piece)
+    text = "ABCABDEFABCXYZAB"  # 16 tokens
+    rows = tiny.logits(text)[1][:-1]  # all at once
+    following = [ord(letter) - 64 for letter in text[1:]]
+    expected = [sampling.log_softmax(z)[i] for z, i in zip(rows, following, strict=True)]
+    read = []
+    with monkeypatch.context() as patch:
+        forward = type(tiny.network).forward
+        patch.setattr(
+            type(tiny.network),
+            "forward",
+            lambda self, ids, **how: read.append(ids.shape[1]) or forward(self, ids, **how),
+        )
+        tokens, logs = tiny.log_probability(text)
+    assert tokens == list(text[1:]) and max(read) == min(piece, 15) and sum(read) == 15
+    np.testing.assert_allclose(logs, expected, atol=1e-5)
+    np.testing.assert_allclose(tiny.log_probability(text[9:], text[:9])[1], logs[8:], atol=1e-5)
+
+
 def test_a_text_ends_at_the_end_token(tiny):
     ending = language_model.LanguageModel(tiny.tokenizer, tiny.network)
     steps = np.array(list(tiny.draw("ABC", n=6, rng=1, max_tokens=20)))

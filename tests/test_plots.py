@@ -1,11 +1,13 @@
 """Figures: a text for every picture, and the numbers that were given."""
 
 import base64
+import gc
 import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.colors import to_rgb
 
 from course_utils import plots
@@ -32,6 +34,18 @@ def test_png_is_a_png_and_closes_the_figure(ax):
     data = plots.png(ax.figure)
     assert data.startswith(PNG) and data.rstrip(b"\0").endswith(b"IEND\xaeB`\x82")
     assert not plt.fignum_exists(ax.figure.number)
+
+
+def test_png_keeps_no_pixels(ax):
+    ax.set_title("a title")
+    gc.collect()
+    gc.disable()
+    try:
+        plots.png(ax.figure)
+        assert not [thing for thing in gc.get_objects() if type(thing) is RendererAgg]
+    finally:
+        gc.enable()
+    assert plots.png(ax.figure).startswith(PNG)  # it can be drawn once more
 
 
 def test_show_displays_the_picture_with_its_text(ax, displayed):

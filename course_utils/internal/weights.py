@@ -12,8 +12,9 @@ def sample_of_weights(encoder) -> bytes:
     network = getattr(encoder, "library", None) or getattr(encoder, "model", None)
     if network is None:
         return b""
-    # some sixteen numbers of each tensor, evenly spread: (numbers,)
-    weights = [weight.detach().reshape(-1) for weight in network.parameters()]
+    # some sixteen numbers of each tensor, evenly spread: (numbers,); the pooler is not used
+    named = network.named_parameters()
+    weights = [weight.detach().reshape(-1) for name, weight in named if "pooler." not in name]
     some = [weight[:: max(1, len(weight) // 16)].float().cpu().numpy() for weight in weights]
     settings = [getattr(encoder, name, None) for name in ("pooling", "normalize", "max_length")]
     return b"".join(part.tobytes() for part in some) + repr(settings).encode()
