@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from course_utils import datasets, encoders, evaluation
 from course_utils.engines.long_texts import read_lesson
 from course_utils.internal import tables
-from course_utils.similarity import cosine_similarity, pairwise_cosine
+from course_utils.similarity import pairwise_cosine
 
 NEGATION = re.compile(r"\b(not|no|never|nobody|nothing|none|without|neither|nor|cannot)\b|n't\b")
 HARD = {"sts": datasets.DATA / "sts_hard.csv", "queries": datasets.DATA / "queries_hard.csv"}
@@ -166,8 +166,8 @@ def test_no_opening_begins_more_than_one_percent(name, nli, bank):
 def closest(texts, others, encoder):
     """The largest cosine of two different texts, one of each list.
 
-    Only pairs that share many rare letter sequences are encoded, which saves half a minute: in the
-    8,000 premises, two of cosine 0.85 share enough for 0.48.
+    Only pairs that share many rare letter sequences (0.45) are encoded, which saves half a minute:
+    in the 8,000 premises two of cosine 0.85 share 0.48; query and question of 0.93 share 0.52.
     """
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), max_df=0.05).fit(texts)
     alike = (letters.transform(texts) @ letters.transform(others).T).tocoo()
@@ -212,29 +212,28 @@ def test_labels_alike_in_length_and_negation(nli):
     assert negations["contradiction"] <= 1.5 * others
 
 
-def test_similarity_is_about_meaning(minilm):
+def test_common_words_do_not_explain_similarity():
     sts = datasets.load_sts("test")
     words = [
         [set(normal(text).split()) for text in sts[side]] for side in ("sentence1", "sentence2")
     ]
     overlap = [len(a & b) / len(a | b) for a, b in zip(*words, strict=True)]
-    cosines = pairwise_cosine(minilm.encode(sts["sentence1"]), minilm.encode(sts["sentence2"]))
     by_words = evaluation.spearman(overlap, sts["score"])
-    by_meaning = evaluation.spearman(cosines, sts["score"])
-    print(f"Spearman on sts.csv test: Jaccard {by_words:.3f}, MiniLM {by_meaning:.3f}")
-    assert by_words <= 0.62 and by_meaning >= 0.80
+    print(f"Spearman of the words' Jaccard on sts.csv test: {by_words:.3f}")
+    assert by_words <= 0.62  # notebook 2 asserts that MiniLM reaches 0.80
 
 
-def test_the_bank_needs_meaning(bank, matched, minilm):
+def test_common_words_do_not_find_the_question(bank, matched):
     tfidf = TfidfVectorizer().fit(bank["text"])
-    by_words = (tfidf.transform(matched["text"]) @ tfidf.transform(bank["text"]).T).toarray()
-    by_meaning = cosine_similarity(minilm.encode(matched["text"]), minilm.encode(bank["text"]))
-    recall = {
-        name: evaluation.recall_at_k(
-            evaluation.rank_of_first_hit(similar, bank["group"], matched["group"]), 1
-        )
-        for name, similar in {"TF-IDF": by_words, "MiniLM": by_meaning}.items()
-    }
-    print(f"recall@1 of {len(matched['text'])} queries: {recall}")
-    assert recall["TF-IDF"] <= 0.65 and recall["MiniLM"] >= 0.78  # among 6,000 questions
-    assert by_meaning.max() < 0.97  # no query is a copy of a bank question
+    similar = (tfidf.transform(matched["text"]) @ tfidf.transform(bank["text"]).T).toarray()
+    ranks = evaluation.rank_of_first_hit(similar, bank["group"], matched["group"])
+    recall = evaluation.recall_at_k(ranks, 1)
+    print(f"recall@1 of TF-IDF, {len(matched['text'])} queries: {recall:.3f}")
+    assert recall <= 0.65  # notebook 4 asserts that MiniLM reaches 0.78
+
+
+def test_no_query_is_a_copy_of_a_question(bank, matched, minilm):
+    assert not set(map(normal, matched["text"])) & set(map(normal, bank["text"]))
+    found = closest(matched["text"], bank["text"], minilm)
+    print(f"closest query and question: cosine {found:.3f}")
+    assert 0.9 < found < 0.97  # the closest were compared, and even they differ
