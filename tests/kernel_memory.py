@@ -1,7 +1,7 @@
 """A pytest plugin: the peak memory of each notebook's kernel, printed next to the aim, and limited.
 
-The aim is 1.5 GB, so that a small container is enough. Notebook 3 is just there; notebook 4, which
-holds a language model, is above it, at 1.6 GB. The limit keeps all of them from growing.
+The aim is 1.5 GB, so that a small container is enough. Where a kernel has one thread, all four
+notebooks keep to it; the limit, which more threads reach no more than one, keeps them from growing.
 """
 
 from pathlib import Path
