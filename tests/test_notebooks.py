@@ -4,13 +4,17 @@ Each check is a function from a notebook to its list of faults, so that the same
 shown to catch a bad notebook: `BAD` below breaks one rule at a time.
 """
 
+import dis
 import re
 from collections import Counter
 from pathlib import Path
+from types import CodeType
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from course_utils.internal import notebook_code
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 
@@ -22,6 +26,8 @@ OWED = {
     "04_inference_and_sampling": "C25 C26 C27 C28 C29 C30 C31 C32 C33 C34",
 }
 SLIDES = {"slide", "subslide", "fragment", "skip", "notes", "-"}
+# Names that several cells set, always to the same value: where readers may start, for instance.
+SAME = {"bert", "triples", "minilm", "bank_vectors", "query_vectors"}
 MAX_LINES = 20
 MOST_SLIDES = 55  # for two sittings of an hour
 # A path of one machine: a home folder, a temporary one, a Windows drive.
@@ -177,9 +183,41 @@ def marks(nb, name):
     return faults
 
 
+def reads_and_sets(source):
+    """The names that a cell takes from cells before it, and those that it sets; no imports."""
+    read, given = set(), set()
+
+    def walk(code, inside):
+        before = ""
+        for step in dis.get_instructions(code):
+            if isinstance(step.argval, CodeType):  # a function: its globals
+                walk(step.argval, True)
+            elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL") and step.argval not in given:
+                read.add(step.argval)
+            elif step.opname == "STORE_NAME" and not inside and not before.startswith("IMPORT"):
+                given.add(step.argval)
+            before = step.opname
+
+    walk(compile(notebook_code.parse(source), "cell", "exec"), False)
+    return read, given
+
+
+def run_again(nb, name):
+    """A cell that is run once more, after all others, reads what it read: no name changes sides."""
+    found = [(i, *reads_and_sets(cell.source)) for i, cell in cells(nb, "code")]
+    faults = []
+    for place, (i, read, _) in enumerate(found):
+        for word in sorted(read - SAME):
+            before = [j for j, _, given in found[:place] if word in given]
+            later = [j for j, _, given in found[place:] if word in given]
+            if before and later:
+                faults.append(f"cell {i} reads {word!r} of cell {before[-1]}; {later[0]} sets it")
+    return faults
+
+
 CHECKS = [
     form, stored_run, slides, few_slides, headings, short_cells, images, no_machine_paths, claims,
-    marks,
+    marks, run_again,
 ]  # fmt: skip
 by_name = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 NOTEBOOKS = sorted(OWED.keys() | {path.stem for path in FOLDER.glob("*.ipynb")})
@@ -229,6 +267,11 @@ def code(source):
     return lambda nb: nb.cells[1].update(source=source)
 
 
+def codes(*sources):
+    """A fault: these cells of code instead of the good notebook's."""
+    return lambda nb: nb.update(cells=nb.cells[:1] + [new_code_cell(text) for text in sources])
+
+
 def output(kind, **fields):
     return lambda nb: nb.cells[1].update(outputs=[new_output(kind, **fields)])
 
@@ -260,6 +303,13 @@ BAD = [
     (claims, "C14 is not named", text("# Claims C11, C12 and C140")),
     (marks, "mark C13 does not", text("Claims [C13](#C13)")),
     (marks, "mark C77 does not", text('<a id="C77"></a> Claims [C77](#C77)')),
+    (run_again, "cell 2 reads 'a' of cell 1; 2 sets it", codes("a = 1", "a = a + 1")),
+    (run_again, "cell 2 reads 'a' of cell 1; 3 sets it", codes("a = 1", "print(a)", "a = 2")),
+    (
+        run_again,
+        "cell 2 reads 'a' of cell 1; 3 sets it",
+        codes("a, b = 1, 2", "def f(x):\n    return [x + a for x in range(x)]", "for a in 1, 2: 0"),
+    ),
     (claims, "skipped", lambda nb: nb.cells[1].metadata.tags.append("nbval-skip")),
 ]
 
