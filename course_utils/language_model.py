@@ -106,12 +106,12 @@ class LanguageModel:
         logs, kept = [], None
         # a piece of the text at a time, after keys and values of those before: this saves memory
         for at in range(0, len(ids) - 1, PIECE):
-            piece = ids[:-1][at : at + PIECE]
+            piece, following = (part[at : at + PIECE] for part in (ids[:-1], ids[1:]))
             out = self.network(torch.tensor([piece]), past_key_values=kept, use_cache=True)
             kept = out.past_key_values
             # row i is what the model expected after token i: of (piece, vocab) one number a row
-            following = zip(out.logits[0].numpy(), ids[at + 1 :], strict=False)
-            logs += [sampling.log_softmax(row)[token] for row, token in following]
+            rows = zip(out.logits[0].numpy(), following, strict=True)
+            logs += [sampling.log_softmax(row)[token] for row, token in rows]
         return [self.tokens[i] for i in ids[first:]], np.array(logs[first - 1 :])
 
     @torch.inference_mode()
