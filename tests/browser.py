@@ -20,6 +20,7 @@ FOLDER = ROOT / "build"
 WIDGET = re.compile(r"\b(?:\w+_explorer|search_box|triplet_geometry)\(")
 STILL_S = 300  # so long may a notebook show nothing new while it runs
 REACT_S = 30
+READS = 200  # at least so often is a page looked at, however long the machine stood still
 # JupyterLab 4 gives a traceback the type of stderr, which progress bars have, too
 ERRORS = '[data-mime-type$="jupyter.error"], [data-mime-type$="jupyter.stderr"]'
 TROUBLE = re.compile(r"Traceback|\w+(?:Error|Interrupt|Exception)\b")
@@ -155,6 +156,18 @@ def run_all(page) -> None:
         time.sleep(0.3)
 
 
+def shown_by_widgets(page) -> str:
+    """What is written in each widget and in its fields, for the report of a test that failed."""
+    return "\n\n".join(
+        page.locator(".jp-OutputArea-output:has(.jupyter-widgets)").evaluate_all(
+            """boxes => boxes.map(box => [
+                ...[...box.querySelectorAll('input, select')].map(field => field.value),
+                box.innerText.replace(/\\s+/g, ' '),
+            ].join(' | '))"""
+        )
+    )
+
+
 def widget(page, label: str):
     """The output that holds the control called ``label``, brought into view."""
     named = page.locator(f'.jupyter-widgets :text-is("{label}")')
@@ -219,9 +232,11 @@ def write(box, label: str, text: str, enter: bool = True) -> None:
 def eventually(read, wanted) -> None:
     """``read()`` becomes ``wanted`` (a value, or a function that is true of it), and stays so."""
     fits = wanted if callable(wanted) else lambda value: value == wanted
-    deadline = time.monotonic() + REACT_S
+    deadline, reads = time.monotonic() + REACT_S, 0
     while not fits(found := read()):
-        assert time.monotonic() < deadline, f"still shown: {found}\nwanted: {wanted}"
+        reads += 1
+        late = reads >= READS and time.monotonic() > deadline
+        assert not late, f"still shown: {found}\nwanted: {wanted}"
         time.sleep(0.05)
     time.sleep(0.5)
     assert fits(found := read()), f"shown at first, then replaced by: {found}\nwanted: {wanted}"

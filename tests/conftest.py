@@ -95,6 +95,19 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"{kind}: {listed or 'none'}")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """A browser test that failed tells what its page showed."""
+    report = yield
+    seen = getattr(item, "funcargs", {}).get("notebook")
+    if report.failed and hasattr(seen, "page"):
+        import browser
+
+        with contextlib.suppress(Exception):  # the page may be gone
+            report.sections.append(("the widgets show", browser.shown_by_widgets(seen.page)))
+    return report
+
+
 @pytest.fixture(scope="module")
 def shown():
     """A Chromium without a window. Closed with this module: others start their own."""

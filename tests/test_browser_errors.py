@@ -25,3 +25,26 @@ def test_run_all_passes_what_only_writes_to_stderr(shown, server):
     nb = new_notebook(cells=[new_code_cell(code)], metadata={"kernelspec": KERNEL})
     with browser.opened(shown, server, nb) as seen:
         browser.run_all(seen.page)
+
+
+def test_what_a_widget_shows_may_come_late_but_must_come(monkeypatch):
+    """A machine that stood still is no failure. A widget that stays wrong is one, and is told."""
+    monkeypatch.setattr(browser, "REACT_S", 0)
+    monkeypatch.setattr(browser, "READS", 4)
+    monkeypatch.setattr(browser.time, "sleep", lambda seconds: None)
+    late = iter(["old", "old", "old", "new", "new"])
+    browser.eventually(lambda: next(late), "new")
+    with pytest.raises(AssertionError, match="still shown: old\nwanted: new"):
+        browser.eventually(lambda: "old", "new")
+    flash = iter(["new", "old"])
+    with pytest.raises(AssertionError, match="shown at first, then replaced by: old"):
+        browser.eventually(lambda: next(flash), "new")
+
+
+def test_a_failed_test_tells_what_the_widgets_show(shown, server):
+    field = "w.Text('a bank', description='sentence')"
+    code = f"import ipywidgets as w\nw.VBox([{field}, w.HTML('0.52')])"
+    nb = new_notebook(cells=[new_code_cell(code)], metadata={"kernelspec": KERNEL})
+    with browser.opened(shown, server, nb) as seen:
+        browser.run_all(seen.page)
+        browser.eventually(lambda: browser.shown_by_widgets(seen.page), "a bank | sentence 0.52")
