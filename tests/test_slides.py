@@ -154,6 +154,21 @@ def test_the_printed_deck_has_a_page_of_slide_size_for_each_slide(deck, shown, n
     assert set(re.findall(rb"/MediaBox \[(.*?)\]", pdf)) == {b"0 0 960 540"}  # points
 
 
+SLOW = """const frame = requestAnimationFrame;
+requestAnimationFrame = (then) =>
+    document.querySelector(".slides section:not(.stack)") ? frame(then) : setTimeout(then, 4000);"""
+
+
+def test_a_slow_browser_prints_all_pages_too(small_deck, shown, tmp_path):
+    """reveal.js takes all slides out, and a drawn frame later they come back as pages."""
+    small_deck(*(new_markdown_cell(f"# {word}") for word in ("One", "Two", "Three")))
+    [page] = (tmp_path / "out").glob("*.html")
+    html = page.read_text(encoding="utf-8").replace("<head>", f"<head><script>{SLOW}</script>", 1)
+    page.write_text(html, encoding="utf-8")
+    pdf = check.print_pdf(shown, page).read_bytes()
+    assert re.findall(rb"/MediaBox \[(.*?)\]", pdf) == 3 * [b"0 0 960 540"]
+
+
 # ---- What a deck can do --------------------------------------------------------------------------
 
 

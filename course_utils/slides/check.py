@@ -69,6 +69,8 @@ def measure(tab) -> list[dict]:
 def print_pdf(shown, page: Path) -> Path:
     """Print exported slides, one on a page of 1280 x 720: the file, next to ``page``."""
     tab, _ = open_deck(shown, page, "?print-pdf")
+    # reveal.js takes the slides out, and some drawn frames later all come back as pages
+    tab.wait_for_selector(".pdf-page", state="attached", timeout=120_000)
     file = page.with_suffix(".pdf")
     file.write_bytes(tab.pdf(prefer_css_page_size=True, print_background=True))
     tab.context.close()
