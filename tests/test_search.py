@@ -104,11 +104,13 @@ def test_a_large_bank_is_read_in_blocks_and_nothing_is_lost(order, top_k):
     near = near_rows(queries, bank, top_k)
     assert len(near) == 256 and all((np.diff(rows) > 0).all() for rows in near)
     columns = [0, 249, 250, 255]
-    found = Index(encoder, [""] * n, bank).search_vectors(queries[columns], top_k)
-    for column, hits in zip(columns, found, strict=True):
+    asked = columns if top_k == 5000 else range(256)  # 5,000 hits for every query take seconds
+    found = Index(encoder, [""] * n, bank).search_vectors(queries[list(asked)], top_k)
+    hits = dict(zip(asked, found, strict=True))
+    for column in columns:
         best = np.sort(cosines[:, column])[::-1][:top_k]
         assert set(np.argsort(-cosines[:, column])[:top_k]) <= set(near[column].tolist())
-        np.testing.assert_allclose([hit.score for hit in hits], best, atol=2e-6)
+        np.testing.assert_allclose([hit.score for hit in hits[column]], best, atol=2e-6)
         assert near[column].size < n / 2 or order == "best last"
 
 
