@@ -12,8 +12,10 @@ STAMP  := .venv/.installed
 IN_TWO := $(PY) -m pytest -n 2 --dist loadscope --durations=20 --durations-min=1
 
 # An active environment, a search path or pip settings of the caller's must not leak into ours.
-# (PYTHONOPTIMIZE takes every assert away, PYTHONSTARTUP runs the caller's own file in kernels.)
+# (PYTHONOPTIMIZE takes every assert away, PYTHONSTARTUP runs the caller's own file in kernels,
+# with PYTHONDONTWRITEBYTECODE every process translates all tests anew.)
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH PYTHONOPTIMIZE PYTHONSTARTUP MPLBACKEND
+unexport PYTHONDONTWRITEBYTECODE
 unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_NO_DEPS PIP_CONSTRAINT PIP_DRY_RUN
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -205,13 +205,13 @@ def test_make_help_lists_every_target():
 
 
 @HAS_MAKE
-def test_a_python_without_asserts_is_not_used():
-    """PYTHONOPTIMIZE would take every check out of the tests, unseen."""
+def test_settings_of_the_callers_python_are_not_used():
+    """The first would take every check out of the tests, unseen; the last slows them down."""
     command = ["make", "-f", "-", "--no-print-directory", "seen"]
     text = (environment.ROOT / "Makefile").read_text(encoding="utf-8")
-    text += "\nseen:\n\t@echo [$$PYTHONOPTIMIZE$$PYTHONSTARTUP]\n"
-    env = os.environ | {"PYTHONOPTIMIZE": "2", "PYTHONSTARTUP": "x"}
-    told = {"input": text, "cwd": environment.ROOT, "env": env, "text": True}
+    text += "\nseen:\n\t@echo [$$PYTHONOPTIMIZE$$PYTHONSTARTUP$$PYTHONDONTWRITEBYTECODE]\n"
+    foreign = {"PYTHONOPTIMIZE": "2", "PYTHONSTARTUP": "x", "PYTHONDONTWRITEBYTECODE": "1"}
+    told = {"input": text, "cwd": environment.ROOT, "env": os.environ | foreign, "text": True}
     assert subprocess.run(command, capture_output=True, **told).stdout == "[]\n"
 
 
