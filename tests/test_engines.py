@@ -18,6 +18,7 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import httpcore._synchronization as httpcore_locks
 import numpy as np
 import pytest
 from qdrant_client import models
@@ -288,6 +289,44 @@ def test_200_interrupts_of_add(kind, press_stop_after):
     index.add(batch)
     check_whole(index, texts + batch)
     assert min(counts.values()) >= 10, counts
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
+@pytest.mark.parametrize("kind", ["qdrant stand-in"], indirect=True)
+@pytest.mark.parametrize("request_", ["build", "search", "count", "load"])
+def test_a_stop_while_the_client_holds_its_lock_closes_nothing(
+    kind, request_, press_stop_after, monkeypatch, tmp_path
+):
+    """Between taking the lock and the ``with`` that would give it back."""
+    texts = words_of(np.random.default_rng(0), 60)
+    index, presses = kind.build(Letters(), texts[:40]), []
+    path, enter = index.save(tmp_path / "index"), httpcore_locks.ThreadLock.__enter__
+
+    def enter_and_press(lock):
+        enter(lock)
+        if presses:
+            signal.raise_signal(presses.pop())
+        return lock
+
+    monkeypatch.setattr(httpcore_locks.ThreadLock, "__enter__", enter_and_press)
+    calls = {
+        "build": lambda: kind.build(Letters(), texts),
+        "search": lambda: index.search("abc"),
+        "count": lambda: index.add(texts[40:]),
+        "load": lambda: kind.load(path, Letters()),
+    }
+    presses.append(signal.SIGINT)
+    press_stop_after(30)
+    with pytest.raises(KeyboardInterrupt):
+        calls[request_]()
+    assert not presses
+    try:
+        check_whole(index, texts[:40])
+        index.add(texts[40:])
+        check_whole(index, texts)
+    except KeyboardInterrupt:
+        pytest.fail("a later request waited for the lock until it was stopped")
+    press_stop_after(0)
 
 
 def test_a_stop_while_the_upload_starts_leaves_no_thread_at_work(monkeypatch):

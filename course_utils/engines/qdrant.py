@@ -102,12 +102,22 @@ class QdrantIndex(Index):
         self._ask("create_collection", vectors_config=size, **self._options)
 
     def _ask(self, request: str, **arguments):
-        """One request about the collection; a server's silence or refusal becomes plain words."""
+        """One request about the collection; a server's silence or refusal becomes plain words.
+
+        It runs in a thread of its own, for which the stop button waits: an interrupt inside the
+        client could leave a lock closed, and then every later request would wait for ever.
+        """
         from qdrant_client.common.client_exceptions import QdrantException
         from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
+        answers = SimpleQueue()
         try:
-            return getattr(self.client, request)(self.collection, **arguments)
+            with ThreadPoolExecutor(1) as thread:
+                with no_interrupt():  # a thread that is stopped while it starts would be lost
+                    ask = getattr(self.client, request)
+                    asked = thread.submit(ask, self.collection, **arguments)
+                    asked.add_done_callback(answers.put)
+                return answers.get().result()
         except UnexpectedResponse as error:
             raise ConnectionError(
                 f"the Qdrant server at {self.url} refused ({error.status_code} "
@@ -125,21 +135,15 @@ class QdrantIndex(Index):
         from qdrant_client import models
 
         total = start + len(texts)
-        # in a thread of its own: the stop button waits for the request that is under way
-        answers = SimpleQueue()
-        with ThreadPoolExecutor(1) as thread:
-            for first in range(0, len(texts), BATCH):
-                batch = texts[first : first + BATCH]
-                # "of": which `add` a point came with; from it `load` sees that one was cut off
-                points = models.Batch(
-                    ids=list(range(start + first, start + first + len(batch))),
-                    vectors=embeddings[first : first + BATCH].tolist(),
-                    payloads=[{"text": text, "of": [start, total]} for text in batch],
-                )
-                with no_interrupt():  # a thread that is stopped while it starts would be lost
-                    asked = thread.submit(self._ask, "upsert", points=points, wait=True)
-                asked.add_done_callback(answers.put)
-                answers.get().result()
+        for first in range(0, len(texts), BATCH):
+            batch = texts[first : first + BATCH]
+            # "of": which `add` a point came with; from it `load` sees that one was cut off
+            points = models.Batch(
+                ids=list(range(start + first, start + first + len(batch))),
+                vectors=embeddings[first : first + BATCH].tolist(),
+                payloads=[{"text": text, "of": [start, total]} for text in batch],
+            )
+            self._ask("upsert", points=points, wait=True)
         self._check_count(total)
 
     def _check_count(self, wanted: int) -> None:
@@ -157,11 +161,11 @@ class QdrantIndex(Index):
         bank = self._bank
         if bank.reach == bank.count:
             return
-        self._connect()  # a stop in the middle of a request may have spoilt the connection, too
         if self.url:
             ids = models.PointIdsList(points=list(range(bank.count, bank.reach)))
             self._ask("delete", points_selector=ids, wait=True)
         else:
+            self._connect()
             self._create(bank.embeddings.shape[1])
             self._upload(0, bank.texts, bank.embeddings)
         self._bank = bank._replace(reach=bank.count)
