@@ -63,9 +63,8 @@ def test_the_handout_works_and_says_that_solutions_are_not_there(folder):
         "try: exercises.show_solution('anything')\n"
         "except KeyError as error: print(error)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-B", "-c", code]  # -B: nothing translated is left in the folder
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     where, bank, message = done.stdout.splitlines()
     assert where.startswith(str(folder)) and int(bank) > 100
     assert "not handed out" in message
