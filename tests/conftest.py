@@ -48,6 +48,20 @@ os.environ.pop("MPLBACKEND", None)
 matplotlib.use("agg")
 
 
+@pytest.fixture
+def press_stop_after():
+    """Presses the stop button after so many seconds, and again every second (0: no more).
+
+    By the system's clock: no thread is needed. Again, since pydantic can swallow an interrupt.
+    """
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("Windows has no such clock")
+    before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
 @pytest.fixture(scope="module")
 def one_thread():
     """For tensors as small as a test's, threads only wait for each other."""

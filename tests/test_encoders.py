@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -495,6 +496,34 @@ def test_an_error_or_interrupt_ends_encoding_soon(tiny, two_threads):
     with pytest.raises(KeyboardInterrupt):
         tiny.encode(SENTENCES * 200, batch_size=1)
     assert len(calls) < 50 * len(SENTENCES) and torch.get_num_threads() == 2 and tiny.model.training
+
+
+def test_a_stop_while_a_lock_is_taken_stops_encoding(
+    tiny, two_threads, press_stop_after, monkeypatch
+):
+    """At every lock that the main thread takes, which only a ``with`` would open again."""
+    enter, expected, left = threading.Condition.__enter__, tiny.encode(SENTENCES), 0
+
+    def enter_and_press(condition):
+        nonlocal left
+        taken = enter(condition)
+        if threading.get_ident() == threading.main_thread().ident:
+            left -= 1
+            if left == 0:
+                signal.raise_signal(signal.SIGINT)
+        return taken
+
+    monkeypatch.setattr(threading.Condition, "__enter__", enter_and_press)
+    press_stop_after(30)  # else a worker that waits for such a lock would hold up the tests
+    began, stops = time.monotonic(), 0
+    while left <= 0:
+        left = stops + 1
+        try:
+            vectors = tiny.encode(SENTENCES, batch_size=1)
+        except KeyboardInterrupt:
+            stops += 1
+            assert time.monotonic() - began < 30, f"stop {stops} left a worker waiting"
+    assert stops >= 2 and np.abs(vectors - expected).max() <= 1e-5
 
 
 @pytest.mark.parametrize("source", ["folder", "plain"])

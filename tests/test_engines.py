@@ -250,20 +250,6 @@ def check_whole(index, texts):
     assert far < (0.5 if isinstance(index, IvfPqIndex) else 2e-6)
 
 
-@pytest.fixture
-def press_stop_after():
-    """Presses the stop button after so many seconds, and again every second (0: no more).
-
-    By the system's clock: no thread is needed. Again, since pydantic can swallow an interrupt.
-    """
-    if not hasattr(signal, "setitimer"):
-        pytest.skip("Windows has no such clock")
-    before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
-    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds, 1)
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-
-
 @pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
 def test_200_interrupts_of_add(kind, press_stop_after):
     """The stop button at any moment: all of the texts are in the index, or none of them."""

@@ -11,11 +11,14 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from queue import SimpleQueue
 from threading import Lock, RLock
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
+
+from course_utils.internal.interrupts import no_interrupt
 
 WIDTH = 96  # positions in a row: more leave fewer holes, but each position looks at all of its row
 
@@ -138,16 +141,25 @@ def run_batches(model, compute, batches: list, show_progress: bool) -> None:
 
 def _side_by_side(compute, batches: list, cores: int, show_progress: bool) -> None:
     """Each of ``cores`` workers takes the next batch and computes it on one thread."""
+    answers = SimpleQueue()  # a stop while the main thread looks at a future could lock it for ever
 
     @torch.inference_mode()
     def work(batch) -> None:
-        torch.set_num_threads(1)  # for this worker only
-        compute(batch)
+        try:
+            torch.set_num_threads(1)  # for this worker only
+            compute(batch)
+            answers.put(None)
+        except BaseException as error:
+            answers.put(error)
 
     pool = ThreadPoolExecutor(cores)
     try:
-        for _ in progress(pool.map(work, batches), show_progress, len(batches)):
-            pass
+        with no_interrupt():  # a thread that is stopped while it starts would be lost
+            for batch in batches:
+                pool.submit(work, batch)
+        for _ in progress(batches, show_progress):
+            if error := answers.get():
+                raise error
     finally:
         pool.shutdown(cancel_futures=True)  # after an interrupt the other batches are dropped
 
