@@ -1,6 +1,7 @@
-"""The memory limit of notebooks: measured by the plugin, and a run over it fails."""
+"""What ends a run: a notebook that takes too much memory, as measured by the plugin; a hang."""
 
 import os
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -33,3 +34,14 @@ def test_a_kernel_over_the_limit_fails_the_run(monkeypatch, over, status):
     session.exitstatus = 0
     kernel_memory.pytest_sessionfinish(session)
     assert session.exitstatus == status
+
+
+def test_a_test_that_hangs_says_where_and_fails(tmp_path, pytestconfig):
+    assert 0 < pytestconfig.getini("faulthandler_timeout") <= 1800
+    path = tmp_path / "test_hang.py"
+    path.write_text("import threading\ndef test_hang():\n    threading.Event().wait()\n")
+    settings = ["-c", pytestconfig.inipath, "-o", "addopts=", "-o", "faulthandler_timeout=1"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:nbval", *settings, path]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert f'File "{path}", line 3 in test_hang' in done.stderr
