@@ -338,6 +338,31 @@ def test_a_stop_while_the_upload_starts_leaves_no_thread_at_work(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
+@pytest.mark.parametrize("kind", ["qdrant", "qdrant stand-in"], indirect=True)
+def test_who_presses_stop_twice_has_no_half_of_an_add(kind, monkeypatch):
+    if not hasattr(signal, "pthread_kill"):
+        pytest.skip("Windows cannot send it to one thread")
+    texts = words_of(np.random.default_rng(0), 60)
+    index, before = kind.build(Letters(), texts[:40]), threading.enumerate()
+    upsert = index.client.upsert
+
+    def slow(*args, **kwargs):
+        for _ in range(2):
+            time.sleep(0.1)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        time.sleep(0.1)
+        return upsert(*args, **kwargs)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(index.client, "upsert", slow)
+        index.add(texts[40:])
+    assert not [t for t in set(threading.enumerate()) - set(before) if "Pool" in t.name]
+    check_whole(index, texts[:40])
+    index.add(texts[40:])
+    check_whole(index, texts)
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection")
 def test_threads_may_add_search_and_save_at_once(kind, tmp_path, monkeypatch):
     concatenate = np.concatenate
 

@@ -110,14 +110,13 @@ class QdrantIndex(Index):
         from qdrant_client.common.client_exceptions import QdrantException
         from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
-        answers = SimpleQueue()
+        thread, answers = ThreadPoolExecutor(1), SimpleQueue()
         try:
-            with ThreadPoolExecutor(1) as thread:
-                with no_interrupt():  # a thread that is stopped while it starts would be lost
-                    ask = getattr(self.client, request)
-                    asked = thread.submit(ask, self.collection, **arguments)
-                    asked.add_done_callback(answers.put)
-                return answers.get().result()
+            with no_interrupt():  # a thread that is stopped while it starts would be lost
+                ask = getattr(self.client, request)
+                asked = thread.submit(ask, self.collection, **arguments)
+                asked.add_done_callback(answers.put)
+            return answers.get().result()
         except UnexpectedResponse as error:
             raise ConnectionError(
                 f"the Qdrant server at {self.url} refused ({error.status_code} "
@@ -129,6 +128,9 @@ class QdrantIndex(Index):
                 f"no Qdrant server answers at {self.url} ({error}): start it, correct QDRANT_URL, "
                 "or unset QDRANT_URL to work in memory"
             ) from error
+        finally:
+            with no_interrupt():  # a second stop waits, too: what is asked next must come later
+                thread.shutdown()
 
     def _upload(self, start: int, texts: list[str], embeddings: np.ndarray) -> None:
         """Store points with the ids from ``start``, and compare Qdrant's count afterwards."""
