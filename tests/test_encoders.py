@@ -514,8 +514,8 @@ def test_a_stop_while_a_lock_is_taken_stops_encoding(
         return taken
 
     monkeypatch.setattr(threading.Condition, "__enter__", enter_and_press)
-    press_stop_after(120)  # else a worker that waits for such a lock would hold up the tests
     began, stops = time.monotonic(), 0
+    press_stop_after(120)  # else a worker that waits for such a lock would hold up the tests
     while left <= 0:
         left = stops + 1
         try:

@@ -312,7 +312,6 @@ def test_a_stop_while_the_client_holds_its_lock_closes_nothing(
         check_whole(index, texts)
     except KeyboardInterrupt:
         pytest.fail("a later request waited for the lock until it was stopped")
-    press_stop_after(0)
 
 
 def test_a_stop_while_the_upload_starts_leaves_no_thread_at_work(monkeypatch):

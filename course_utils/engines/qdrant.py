@@ -26,8 +26,8 @@ class Bank(NamedTuple):
     """What the index holds: its points have the ids 0 to ``count`` - 1.
 
     reach: an ``add`` that was cut off may have left points with ids from ``count`` to ``reach``
-    - 1. They do not belong to the index. texts, embeddings: a copy, only without a server: a stop
-    in the middle can spoil Qdrant inside this process, which is then filled again from them.
+    - 1. They do not belong to the index. texts, embeddings: a copy, only without a server: from
+    them Qdrant inside this process is saved, and filled again after an ``add`` that was cut off.
     """
 
     count: int
